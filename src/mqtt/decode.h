@@ -33,12 +33,14 @@ enum class DecodeError : std::uint8_t {
   DupAtQos0,
   UnknownProperty,
   MisplacedProperty,    // a property that this packet may not carry
-  BadSubscribeOptions,  // reserved bits or retain handling 3
+  BadSubscribeOptions,  // reserved bits
   DuplicateProperty,
+  WrongSender,  // a property that only the other end may send
   BadPropertyValue,
   PacketIdZero,
   NoFilters,  // SUBSCRIBE or UNSUBSCRIBE without a topic filter
   EmptyFilter,
+  OptionOutOfRange,  // subscription options with QoS 3 or retain handling 3
   NoLocalOnShared,
   NoTopic,  // neither topic name nor topic alias
   BadReasonCode,

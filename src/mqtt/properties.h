@@ -71,6 +71,8 @@ struct PropertyRow {
   PropertyType type = PropertyType::None;  // None: no such property
   bool may_repeat = false;
   PropertyPlace places = 0;
+  std::uint32_t number_min = 0;
+  std::uint32_t number_max = 0xFFFF'FFFF;
 };
 
 // Indexed by property id. MQTT 5, table 2-4.
@@ -124,7 +126,7 @@ class UserProperties {
   explicit UserProperties(ByteView section) : section_(section) {}
   Iterator begin() const { return Iterator(section_); }
   std::default_sentinel_t end() const { return std::default_sentinel; }
-  bool empty() const { return begin() == end(); }
+  bool empty() const { return section_.empty() || begin() == end(); }
   // The section behind it: it may hold other properties as well.
   ByteView section() const { return section_; }
 
@@ -152,7 +154,7 @@ class SubscriptionIdentifiers {
   explicit SubscriptionIdentifiers(ByteView section) : section_(section) {}
   Iterator begin() const { return Iterator(section_); }
   std::default_sentinel_t end() const { return std::default_sentinel; }
-  bool empty() const { return begin() == end(); }
+  bool empty() const { return section_.empty() || begin() == end(); }
 
  private:
   ByteView section_;
