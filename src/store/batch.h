@@ -12,7 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -49,6 +52,8 @@ class AnyBytes {
   ByteView bytes_;
 };
 
+enum class FrameFormat : std::uint8_t;  // frame.h
+
 enum class BatchOp : std::uint8_t { Put, PutNewer, Erase, EraseRange };
 
 // One record of a batch. The views live as long as the batch is not changed.
@@ -65,6 +70,12 @@ class Batch {
   // Forward iteration over the records in the order in which they were added.
   class Iterator {
    public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = BatchRecord;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = BatchRecord;
+
     explicit Iterator(const std::uint8_t* at) : at_(at) {}
     BatchRecord operator*() const;
     Iterator& operator++();
@@ -73,6 +84,22 @@ class Batch {
    private:
     const std::uint8_t* at_;
   };
+
+  Batch() = default;
+  Batch(const Batch&) = default;
+  Batch& operator=(const Batch&) = default;
+  // What was moved from is empty and may be used again.
+  Batch(Batch&& other) noexcept
+      : buffer_(std::move(other.buffer_)), count_(std::exchange(other.count_, 0)) {
+    other.buffer_.clear();
+  }
+  Batch& operator=(Batch&& other) noexcept {
+    buffer_.swap(other.buffer_);
+    count_ = std::exchange(other.count_, 0);
+    other.buffer_.clear();
+    return *this;
+  }
+  ~Batch() = default;
 
   // Sets the value of a key, whatever was there. The second form takes the value in parts.
   void put(Space space, AnyBytes key, AnyBytes value);
@@ -88,8 +115,9 @@ class Batch {
   void erase_newer(Space space, AnyBytes key, std::uint64_t version);
 
   void erase(Space space, AnyBytes key);
-  // Removes every key in [from, to). Costs nothing now, but every later read near that range: only
-  // for what is rare (dropping a whole session), never for acknowledgements.
+  // Removes every key in [from, to); nothing if `to` is not behind `from`. Costs nothing now, but
+  // every later read near that range: only for what is rare (dropping a whole session), never for
+  // acknowledgements.
   void erase_range(Space space, AnyBytes from, AnyBytes to);
 
   std::size_t count() const { return count_; }
@@ -103,8 +131,10 @@ class Batch {
   Iterator end() const { return Iterator(buffer_.data() + buffer_.size()); }
 
  private:
-  // Appends the head and the key of a record, and room for its value, which it returns.
-  std::uint8_t* append(BatchOp op, Space space, ByteView key, std::size_t value_size);
+  // Appends head and key of a record without a value; returns where it starts.
+  std::size_t begin_record(BatchOp op, Space space, ByteView key);
+  void put_frame(BatchOp op, Space space, ByteView key, FrameFormat format, std::uint64_t version,
+                 std::span<const AnyBytes> parts);
 
   std::vector<std::uint8_t> buffer_;
   std::size_t count_ = 0;

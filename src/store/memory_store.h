@@ -4,8 +4,11 @@
 // the middle.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,7 +46,7 @@ class MemoryStore final : public Store {
     std::uint32_t interval_steps = 10;  // SyncMode::Interval: steps from a write to its sync
     std::uint32_t retry_steps = 1;      // after a failed write
     std::uint64_t seed = 1;
-    Wake wake;  // called inside step()
+    Wake wake = {};  // called inside step()
   };
 
   explicit MemoryStore(Options options);
@@ -103,20 +106,17 @@ class MemoryStore final : public Store {
   };
 
   Shard& shard_at(ShardId shard);
-  std::uint64_t draw(std::uint32_t min, std::uint32_t max);
+  std::uint64_t draw_due(std::uint32_t steps_min, std::uint32_t steps_max);
   void ask(ShardId shard, Question question);
-  void advance_commits();
+  bool advance();  // false: nothing more can happen in this step
   void start_round();
   void finish_write();
   void finish_sync();
-  void report_durable(const std::vector<Submitted>& batches);
   void answer_loads(ShardId shard);
   LoadAnswer answer(const Question& question);
-  void set_writable(bool writable);
+  void note_read_error();
+  void update_pressure(bool is_failing);
   void wake(ShardId shard);
-  void wake_all();
-  bool is_congested() const { return pending_bytes_ > pending_bytes_congested; }
-  static void apply(const Batch& batch, Tables& tables);
 
   Options options_;
   MemoryFaults faults_;
@@ -130,10 +130,10 @@ class MemoryStore final : public Store {
   Phase phase_ = Phase::Idle;
   std::uint64_t step_ = 0;
   std::uint64_t due_step_ = 0;
-  std::uint64_t retry_step_ = 0;
-  std::uint64_t interval_due_step_ = 0;
+  std::uint64_t interval_due_step_ = 0;  // of the next sync in SyncMode::Interval
   std::size_t pending_bytes_ = 0;
-  bool was_congested_ = false;
+  bool is_failing_ = false;
+  Pressure pressure_;
   bool is_closed_ = false;
   StoreHealth health_;
 };

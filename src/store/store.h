@@ -2,8 +2,8 @@
 // what lies on disk and goes on; completions say later what is durable and bring the rows. Nothing
 // here blocks a shard.
 //
-//   shard      submit(batch, ticket)  --->  committer: batches of all shards -> one write -> one fsync
-//   shard      poll(): durable up to ticket, loaded rows                  <---  wake(shard)
+//   shard      submit(batch, ticket)  --->  committer: batches of all shards -> one write -> one
+//   fsync shard      poll(): durable up to ticket, loaded rows                  <---  wake(shard)
 //
 // The twins: memory_store.h for tests and the simulator, rocks/rocks_store.h on disk. Both keep
 // these promises, and store_contract_test.cc holds them to it:
@@ -58,8 +58,8 @@ struct StoreError {
 struct LoadRequest {
   std::uint64_t id = 0;  // the caller's name for it, comes back in the answer
   Space space = Space::Meta;
-  std::string from;
-  std::string to;
+  std::string from = {};
+  std::string to = {};
   std::uint32_t limit_rows = 1000;  // at least 1
   std::uint32_t limit_bytes =
       256 << 10;  // the row that passes it is the last: at least one row comes
@@ -68,7 +68,7 @@ struct LoadRequest {
 struct LoadKeysRequest {
   std::uint64_t id = 0;
   Space space = Space::Meta;
-  std::vector<std::string> keys;
+  std::vector<std::string> keys = {};
 };
 
 enum class LoadStatus : std::uint8_t {
@@ -102,6 +102,20 @@ struct SyncTimes {
     return std::uint64_t{64} << bucket;
   }
   void add(std::uint64_t us);
+};
+
+// Whether the store keeps up, decided in one way by both twins.
+class Pressure {
+ public:
+  // Takes the bytes waiting for the disk and whether the last write failed; true if an answer below
+  // changed.
+  bool update(std::size_t pending_bytes, bool is_failing);
+  bool writable() const { return writable_; }
+  bool congested() const { return congested_; }
+
+ private:
+  bool writable_ = true;
+  bool congested_ = false;
 };
 
 struct StoreHealth {
@@ -141,7 +155,8 @@ class Store {
   // earlier one of this shard.
   virtual void submit(ShardId shard, Batch&& batch, StoreTicket ticket) = 0;
 
-  // Answers come with poll, in the order in which one shard asked.
+  // Answers come with poll, in the order in which one shard asked. They wait for the shard's own
+  // batches to be written, so they wait with them while the disk takes no writes.
   virtual void load(ShardId shard, LoadRequest request) = 0;
   virtual void load_keys(ShardId shard, LoadKeysRequest request) = 0;
 
