@@ -1,0 +1,179 @@
+#include "config/effective.h"
+
+#include <fmt/format.h>
+
+#include "base/expect.h"
+
+namespace vmq::config {
+
+namespace {
+
+constexpr std::size_t kReferenceDepthMax = 64;
+
+// Pieces of a default's text; $(key) is the only thing in it that is not taken as it is.
+std::vector<Piece> pieces_of_default(std::string_view text) {
+  std::vector<Piece> pieces;
+  if (text.starts_with("$(")) {
+    const std::size_t close = text.find(')');
+    pieces.push_back({true, std::string(text.substr(2, close - 2))});
+    text.remove_prefix(close + 1);
+  }
+  if (!text.empty()) pieces.push_back({false, std::string(text)});
+  return pieces;
+}
+
+// Turns entries into texts: follows references, finds cycles, keeps the first reason of each
+// failure.
+class Resolver {
+ public:
+  struct Node {
+    const Setting* setting = nullptr;
+    KeyWords words;
+    std::vector<Piece> pieces;
+    Origin origin;
+    Origin value_origin;
+    bool is_from_file = false;
+    enum class State : std::uint8_t { Fresh, Active, Done, Failed } state = State::Fresh;
+    std::string text;
+  };
+
+  explicit Resolver(std::vector<ConfigError>& errors) : errors_(errors) {}
+
+  void add_default(const Setting& setting) {
+    Node node;
+    node.setting = &setting;
+    node.words = *parse_key(setting.key);
+    node.pieces = pieces_of_default(*setting.default_text);
+    nodes_.insert_or_assign(std::string(setting.key), std::move(node));
+  }
+
+  void add_entry(const Entry& entry) {
+    const std::string key = to_string(entry.words);
+    const Setting* setting = find_setting(entry.words);
+    if (setting == nullptr) {
+      if (errors_.size() >= kErrorsMax) return;
+      errors_.push_back({entry.origin, key, "this key is unknown", nearest_keys(entry.words)});
+      return;
+    }
+    Node node;
+    node.setting = setting;
+    node.words = entry.words;
+    node.pieces = entry.pieces;
+    node.origin = entry.origin;
+    node.value_origin = entry.value_origin;
+    node.is_from_file = true;
+    nodes_.insert_or_assign(key, std::move(node));
+  }
+
+  // Whether node.text is good. Depth is bounded, because files decide how far references lead.
+  bool resolve(const std::string& key, Node& node, std::size_t depth) {
+    if (node.state == Node::State::Done) return true;
+    if (node.state == Node::State::Failed) return false;
+    if (node.state == Node::State::Active) return fail(key, node, "its value leads back to itself");
+    if (depth > kReferenceDepthMax) return fail(key, node, "references lead too far");
+    node.state = Node::State::Active;
+    for (const Piece& piece : node.pieces) {
+      if (!append(key, node, piece, depth)) return false;
+      if (node.text.size() > kValueBytesMax) return fail(key, node, "the value is too long");
+    }
+    node.state = Node::State::Done;
+    return true;
+  }
+
+  std::map<std::string, Node, std::less<>>& nodes() { return nodes_; }
+
+  bool fail(const std::string& key, Node& node, std::string reason) {
+    node.state = Node::State::Failed;
+    if (errors_.size() < kErrorsMax) {
+      errors_.push_back({node.value_origin, key, std::move(reason), {}});
+    }
+    return false;
+  }
+
+ private:
+  bool append(const std::string& key, Node& node, const Piece& piece, std::size_t depth) {
+    if (!piece.is_reference) {
+      node.text += piece.text;
+      return true;
+    }
+    const Result<KeyWords, KeyError> words = parse_key(piece.text);
+    const auto found = words ? nodes_.find(to_string(*words)) : nodes_.end();
+    if (found == nodes_.end()) {
+      return fail(key, node, fmt::format("$({}) names no key that has a value", piece.text));
+    }
+    if (!resolve(found->first, found->second, depth + 1)) {
+      // A cycle has failed this node already, on the way round.
+      if (node.state == Node::State::Failed) return false;
+      return fail(key, node, fmt::format("$({}) has no good value", piece.text));
+    }
+    node.text += found->second.text;
+    return true;
+  }
+
+  std::vector<ConfigError>& errors_;
+  std::map<std::string, Node, std::less<>> nodes_;
+};
+
+}  // namespace
+
+Settings::Settings() {
+  std::vector<ConfigError> errors;
+  take_entries({}, errors);
+  VMQ_EXPECT(errors.empty());
+}
+
+void Settings::take_entries(const std::vector<Entry>& entries, std::vector<ConfigError>& errors) {
+  Resolver resolver(errors);
+  for (const Setting& setting : schema()) {
+    if (setting.default_text && !is_pattern(setting)) resolver.add_default(setting);
+  }
+  for (const Entry& entry : entries) resolver.add_entry(entry);
+  values_.clear();
+  for (auto& [key, node] : resolver.nodes()) {
+    if (!resolver.resolve(key, node, 0)) continue;
+    Result<Value, std::string> value = parse_value(*node.setting, node.text);
+    if (!value) {
+      resolver.fail(key, node, value.error());
+      continue;
+    }
+    const Source source = node.is_from_file ? Source::File : Source::Default;
+    values_[key] = {node.setting, node.words, std::move(*value), source, node.origin};
+  }
+}
+
+const EffectiveValue* Settings::get(std::string_view key) const {
+  const auto found = values_.find(key);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+Result<void, SetFailure> Settings::set(std::string_view key, std::string_view text) {
+  const Result<KeyWords, KeyError> words = parse_key(key);
+  const Setting* setting = words ? find_setting(*words) : nullptr;
+  if (setting == nullptr) {
+    return failure(SetFailure{SetError::UnknownKey, "this key is unknown"});
+  }
+  if (!setting->is(kLive)) {
+    return failure(SetFailure{SetError::NotLive, "this key is read at start only"});
+  }
+  Result<Value, std::string> value = parse_value(*setting, text);
+  if (!value) return failure(SetFailure{SetError::BadValue, value.error()});
+  values_[to_string(*words)] = {setting, *words, std::move(*value), Source::RunTime, {}};
+  return {};
+}
+
+const EffectiveValue& Settings::known(std::string_view key) const {
+  const EffectiveValue* value = get(key);
+  VMQ_EXPECT(value != nullptr);
+  return *value;
+}
+
+bool Settings::flag(std::string_view key) const { return known(key).value.number == 1; }
+std::int64_t Settings::number(std::string_view key) const { return known(key).value.number; }
+const std::string& Settings::text(std::string_view key) const { return known(key).value.text; }
+
+std::string shown_text(const EffectiveValue& value) {
+  const bool is_hidden = value.setting->is(kSecret) && !value.value.text.empty();
+  return is_hidden ? "********" : value.value.text;
+}
+
+}  // namespace vmq::config

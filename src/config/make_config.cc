@@ -1,0 +1,206 @@
+// Checked settings to typed fields. Everything here has a default in the settings table, so nothing
+// can be missing.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/expect.h"
+#include "config/listeners.h"
+#include "config/load.h"
+
+namespace vmq::config {
+
+namespace {
+
+template <typename E>
+struct Word {
+  std::string_view text;
+  E value;
+};
+
+template <typename E, std::size_t N>
+E pick(const Settings& settings, std::string_view key, const std::array<Word<E>, N>& words) {
+  const std::string& text = settings.text(key);
+  const auto found = std::find_if(words.begin(), words.end(),
+                                  [&](const Word<E>& word) { return word.text == text; });
+  VMQ_EXPECT(found != words.end());
+  return found->value;
+}
+
+constexpr std::array<Word<QueueOrder>, 2> kQueueOrders = {{
+    {"fifo", QueueOrder::Fifo},
+    {"lifo", QueueOrder::Lifo},
+}};
+constexpr std::array<Word<SharePolicy>, 4> kSharePolicies = {{
+    {"prefer_local", SharePolicy::PreferLocal},
+    {"local_only", SharePolicy::LocalOnly},
+    {"random", SharePolicy::Random},
+    {"prefer_online_before_local", SharePolicy::PreferOnlineBeforeLocal},
+}};
+constexpr std::array<Word<StoreSync>, 3> kStoreSyncs = {{
+    {"always", StoreSync::Always},
+    {"interval", StoreSync::Interval},
+    {"off", StoreSync::Off},
+}};
+constexpr std::array<Word<LogConsole>, 4> kLogConsoles = {{
+    {"off", LogConsole::Off},
+    {"file", LogConsole::File},
+    {"console", LogConsole::Console},
+    {"both", LogConsole::Both},
+}};
+constexpr std::array<Word<LogFormat>, 2> kLogFormats = {{
+    {"text", LogFormat::Text},
+    {"json", LogFormat::Json},
+}};
+constexpr std::array<Word<LogLevel>, 8> kLogLevels = {{
+    {"debug", LogLevel::Debug},
+    {"info", LogLevel::Info},
+    {"notice", LogLevel::Notice},
+    {"warning", LogLevel::Warning},
+    {"error", LogLevel::Error},
+    {"critical", LogLevel::Critical},
+    {"alert", LogLevel::Alert},
+    {"emergency", LogLevel::Emergency},
+}};
+
+// A number of the table within the range of a narrower field. The bounds in the table are no wider
+// where it matters, so a clamp only ever meets numbers that mean "very many".
+template <typename T>
+T narrow(const Settings& settings, std::string_view key) {
+  const std::int64_t number = settings.number(key);
+  VMQ_EXPECT(number >= 0);
+  return static_cast<T>(std::min<std::int64_t>(number, std::numeric_limits<T>::max()));
+}
+
+std::uint32_t count(const Settings& settings, std::string_view key) {
+  return narrow<std::uint32_t>(settings, key);
+}
+
+// A count for which `none` means that there is no limit.
+std::uint32_t limit(const Settings& settings, std::string_view key, std::int64_t none) {
+  return settings.number(key) == none ? kNoLimit : count(settings, key);
+}
+
+void read_netsplit(const Settings& settings, NetsplitConfig& netsplit) {
+  netsplit.allow_register = settings.flag("allow_register_during_netsplit");
+  netsplit.allow_publish = settings.flag("allow_publish_during_netsplit");
+  netsplit.allow_subscribe = settings.flag("allow_subscribe_during_netsplit");
+  netsplit.allow_unsubscribe = settings.flag("allow_unsubscribe_during_netsplit");
+}
+
+void read_session(const Settings& settings, SessionConfig& session) {
+  session.connect_timeout = milliseconds(count(settings, "mqtt_connect_timeout"));
+  session.retry_interval = seconds(count(settings, "retry_interval"));
+  session.client_id_size_max = count(settings, "max_client_id_size");
+  session.subscriptions_max = limit(settings, "max_subscriptions_per_client", 0);
+  session.persistent_expiry.reset();
+  const std::int64_t expiry = settings.number("persistent_client_expiration");
+  if (expiry != 0) session.persistent_expiry = seconds(expiry);
+  session.last_will_delay_max.reset();
+  if (settings.text("max_last_will_delay") != "client") {
+    session.last_will_delay_max = seconds(settings.number("max_last_will_delay"));
+  }
+  const auto inflight = narrow<std::uint16_t>(settings, "max_inflight_messages");
+  session.inflight_max = inflight == 0 ? 65535 : inflight;
+  session.message_rate_max = limit(settings, "max_message_rate", 0);
+  const std::uint32_t message_size = count(settings, "max_message_size");
+  session.message_size_max = message_size == 0 ? kMqttPacketBytesMax : message_size;
+  session.receive_max_client = narrow<std::uint16_t>(settings, "receive_max_client");
+  session.receive_max_broker = narrow<std::uint16_t>(settings, "receive_max_broker");
+  session.topic_alias_max_client = narrow<std::uint16_t>(settings, "topic_alias_max_client");
+  session.topic_alias_max_broker = narrow<std::uint16_t>(settings, "topic_alias_max_broker");
+  session.topic_max_depth = narrow<std::uint16_t>(settings, "topic_max_depth");
+  session.upgrade_outgoing_qos = settings.flag("upgrade_outgoing_qos");
+  session.suppress_lwt_on_session_takeover = settings.flag("suppress_lwt_on_session_takeover");
+  session.disconnect_on_unauthorized_publish_v3 =
+      settings.flag("disconnect_on_unauthorized_publish_v3");
+}
+
+void read_queue(const Settings& settings, QueueConfig& queue) {
+  queue.online_max = limit(settings, "max_online_messages", -1);
+  queue.offline_max = limit(settings, "max_offline_messages", -1);
+  queue.bytes_max = narrow<std::uint64_t>(settings, "node.queue_bytes_max");
+  queue.order = pick(settings, "queue_type", kQueueOrders);
+  queue.override_online_max = settings.flag("override_max_online_messages");
+}
+
+void read_systree(const Settings& settings, SysTreeConfig& systree) {
+  systree.enabled = settings.flag("systree_enabled");
+  systree.interval = milliseconds(count(settings, "systree_interval"));
+  systree.mountpoint = settings.text("systree_mountpoint");
+  systree.qos = narrow<std::uint8_t>(settings, "systree_qos");
+  systree.retain = settings.flag("systree_retain");
+}
+
+void read_file_auth(const Settings& settings, FileAuthConfig& auth) {
+  auth.passwd_enabled = settings.flag("plugins.vmq_passwd");
+  auth.acl_enabled = settings.flag("plugins.vmq_acl");
+  auth.passwd_file = settings.text("vmq_passwd.password_file");
+  auth.acl_file = settings.text("vmq_acl.acl_file");
+  auth.passwd_reload_interval = seconds(count(settings, "vmq_passwd.password_reload_interval"));
+  auth.acl_reload_interval = seconds(count(settings, "vmq_acl.acl_reload_interval"));
+}
+
+void read_log(const Settings& settings, LogConfig& log) {
+  log.console = pick(settings, "log.console", kLogConsoles);
+  log.level = pick(settings, "log.console.level", kLogLevels);
+  log.console_file = settings.text("log.console.file");
+  log.console_format = pick(settings, "log.console.console.format", kLogFormats);
+  log.console_file_format = pick(settings, "log.console.file.format", kLogFormats);
+  log.error_enabled = settings.flag("log.error");
+  log.error_file = settings.text("log.error.file");
+  log.error_file_format = pick(settings, "log.error.file.format", kLogFormats);
+  log.keepalive_as_warning = settings.flag("logging.keepalive_as_warning");
+}
+
+// Whether the files say so, rather than the table.
+bool is_given(const Settings& settings, std::string_view key) {
+  const EffectiveValue* value = settings.get(key);
+  return value != nullptr && value->source != Source::Default;
+}
+
+void read_message_store(const Settings& settings, MessageStoreConfig& store) {
+  store.directory = settings.text("message_store.directory");
+  // An operator who gave VerneMQ's store a disk of its own wants ours there too, but never among
+  // VerneMQ's files.
+  constexpr std::string_view kOfVerneMq = "vmq_generic_msg_store.store_dir";
+  if (!is_given(settings, "message_store.directory") && is_given(settings, kOfVerneMq)) {
+    store.directory = settings.text(kOfVerneMq) + "/rocks";
+  }
+  store.sync = pick(settings, "message_store.sync", kStoreSyncs);
+  const bool is_sync_given = is_given(settings, "message_store.sync");
+  if (!is_sync_given && settings.flag("leveldb.sync_on_write")) store.sync = StoreSync::Always;
+  store.sync_interval = milliseconds(settings.number("message_store.sync_interval"));
+  store.cache_bytes = narrow<std::uint64_t>(settings, "message_store.cache");
+}
+
+void read_node(const Settings& settings, NodeConfig& node) {
+  node.name = settings.text("nodename");
+  node.cookie = settings.text("distributed_cookie");
+  node.data_dir = settings.text("platform_data_dir");
+  node.shards = count(settings, "node.shards");
+  node.memory_max_bytes = narrow<std::uint64_t>(settings, "node.memory_max");
+  node.connection_buffer_max_bytes = narrow<std::uint64_t>(settings, "node.connection_buffer_max");
+  node.accept_backlog = count(settings, "node.accept_backlog");
+}
+
+}  // namespace
+
+Config make_config(const Settings& settings) {
+  Config config;
+  config.allow_anonymous = settings.flag("allow_anonymous");
+  config.share_policy = pick(settings, "shared_subscription_policy", kSharePolicies);
+  config.retained_sweep_interval = seconds(count(settings, "expire_retain_cache"));
+  read_netsplit(settings, config.netsplit);
+  read_session(settings, config.session);
+  read_queue(settings, config.queue);
+  read_systree(settings, config.systree);
+  read_file_auth(settings, config.file_auth);
+  read_log(settings, config.log);
+  read_message_store(settings, config.message_store);
+  read_node(settings, config.node);
+  config.listeners = make_listeners(settings);
+  return config;
+}
+
+}  // namespace vmq::config

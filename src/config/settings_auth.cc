@@ -1,0 +1,37 @@
+#include "config/settings.h"
+
+namespace vmq::config {
+
+namespace {
+
+constexpr Setting kAuthSettings[] = {
+    {"plugins.$name", Type::Flag, kUnset, kCommented, Built::NotBuilt,
+     "Start plugin application $name."},
+    {"plugins.$name.path", Type::Directory, kUnset, kCommented, Built::NotBuilt,
+     "Directory of an external plugin."},
+    {"plugins.$name.priority", Type::Int, kUnset, kCommented, Built::NotBuilt,
+     "Start order (lower first) = hook chain order; plugins without one come after."},
+    {"plugins.vmq_passwd", Type::Flag, "on", kPlain, Built::Works,
+     "Checks user names and passwords against vmq_passwd.password_file."},
+    {"plugins.vmq_acl", Type::Flag, "on", kPlain, Built::Works,
+     "Checks topics against vmq_acl.acl_file."},
+    {"plugins.vmq_diversity", Type::Flag, "off", kPlain, Built::NotBuilt, "Lua plugin."},
+    {"plugins.vmq_webhooks", Type::Flag, "off", kPlain, Built::NotBuilt, "HTTP webhooks plugin."},
+    {"plugins.vmq_bridge", Type::Flag, "off", kPlain, Built::NotBuilt, "MQTT bridge plugin."},
+    {"vmq_acl.acl_file", Type::File, "./etc/vmq.acl", kLive, Built::Works,
+     "File with the access rules."},
+    {"vmq_acl.acl_reload_interval", Type::Int, "10", kLive, Built::Works,
+     "How often the file is looked at for changes; 0 never.", "", Unit::Seconds, 0},
+    {"vmq_passwd.password_file", Type::File, "./etc/vmq.passwd", kLive, Built::Works,
+     "File with the users, as vmq-passwd writes it."},
+    {"vmq_passwd.password_reload_interval", Type::Int, "10", kLive, Built::Works,
+     "How often the file is looked at for changes; 0 never.", "", Unit::Seconds, 0},
+};
+
+}  // namespace
+
+const Section kAuthSection = {"Authentication and authorisation",
+                              "Who may connect, and who may publish and subscribe where.",
+                              kAuthSettings};
+
+}  // namespace vmq::config

@@ -1,0 +1,90 @@
+#include "config/settings.h"
+
+namespace vmq::config {
+
+namespace {
+
+constexpr Setting kNodeSettings[] = {
+    {"nodename", Type::Text, "VerneMQ@127.0.0.1", kPlain, Built::Works,
+     "Name of this node, NAME@HOST. HOST must reach this node from the others. Choose it before "
+     "the first start: it names the node in the cluster."},
+    {"platform_data_dir", Type::Text, "./data", kHidden, Built::Works,
+     "Directory that holds what the broker keeps."},
+    {"node.shards", Type::Int, "0", kCommented | kOurs, Built::Works,
+     "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 1024},
+    {"node.memory_max", Type::Bytes, "0", kCommented | kOurs, Built::Works,
+     "Memory from which on the broker refuses new messages with quota exceeded until it is below "
+     "again; 0 chooses three quarters of what the machine has.",
+     "", Unit::Bytes, 0},
+    {"node.queue_bytes_max", Type::Bytes, "64MB", kCommented | kOurs, Built::Works,
+     "Most bytes that wait for one client, whatever the counts of max_online_messages and "
+     "max_offline_messages say.",
+     "", Unit::Bytes, 1024},
+    {"node.connection_buffer_max", Type::Bytes, "1MB", kCommented | kOurs, Built::Works,
+     "Most unsent bytes kept for one slow client; what is above waits in its queue.", "",
+     Unit::Bytes, 4096},
+    {"node.accept_backlog", Type::Int, "4096", kHidden | kOurs, Built::Works,
+     "Connections that the system may hold ready before they are accepted.", "", Unit::None, 1,
+     65535},
+};
+
+constexpr Setting kStoreSettings[] = {
+    {"message_store.directory", Type::Directory, "$(platform_data_dir)/message_store",
+     kCommented | kOurs, Built::Works, "Directory of sessions, queues and retained messages."},
+    {"message_store.sync", Type::Enum, "always", kOurs, Built::Works,
+     "When a message counts as stored, and so may be acknowledged: always when it is on disk, "
+     "interval when it is written and the disk follows within message_store.sync_interval, off "
+     "when the system has it. always keeps every acknowledged message across a power cut, the "
+     "others across a crash of the process.",
+     "always|interval|off"},
+    {"message_store.sync_interval", Type::DurationText, "100ms", kCommented | kOurs, Built::Works,
+     "Longest time between two syncs with message_store.sync = interval.", "", Unit::Milliseconds,
+     1, 60000},
+    {"message_store.cache", Type::Bytes, "64MB", kCommented | kOurs, Built::Works,
+     "Memory for blocks of the store that were read.", "", Unit::Bytes, 0},
+    {"vmq_generic_msg_store.store_dir", Type::Directory, "./data/msgstore", kHidden, Built::Mapped,
+     "Directory of the message store of VerneMQ. Taken as message_store.directory, in its "
+     "subdirectory rocks, unless that key is set."},
+    {"leveldb.sync_on_write", Type::Flag, "off", kHidden, Built::Mapped,
+     "on is taken as message_store.sync = always. off is not taken over: it would weaken what an "
+     "acknowledgement means; say so with message_store.sync."},
+};
+
+constexpr Setting kClusterSettings[] = {
+    {"allow_register_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+     "Whether clients may connect to a node that has lost the majority of its cluster."},
+    {"allow_publish_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+     "Whether messages are taken (from clients, wills, bridges and HTTP) on a node that has lost "
+     "the majority of its cluster."},
+    {"allow_subscribe_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+     "Whether clients may subscribe on a node that has lost the majority of its cluster."},
+    {"allow_unsubscribe_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+     "Whether clients may unsubscribe on a node that has lost the majority of its cluster."},
+    {"shared_subscription_timeout_action", Type::Enum, "ignore", kHidden, Built::NotBuilt,
+     "What follows when another node does not take a message of a shared subscription in time.",
+     "ignore|requeue"},
+    {"coordinate_registrations", Type::Flag, "on", kLive, Built::NotBuilt,
+     "Whether registrations of one client id are serialised across the cluster. Ours always are."},
+    {"outgoing_clustering_buffer_size", Type::Int, "67108864", kHidden, Built::NotBuilt,
+     "Most bytes kept for a node that cannot be reached.", "", Unit::Bytes},
+    {"incoming_clustering_buffer_size", Type::Int, "67108864", kHidden, Built::NotBuilt,
+     "Largest frame taken from another node.", "", Unit::Bytes},
+    {"outgoing_clustering_flush_threshold", Type::Int, "65536", kHidden, Built::NotBuilt,
+     "Bytes gathered before a write to another node.", "", Unit::Bytes},
+    {"remote_enqueue_timeout", Type::Int, "5000", kHidden | kLive, Built::NotBuilt,
+     "Milliseconds for the cross-node enqueue used by shared subscriptions.", "infinity",
+     Unit::Milliseconds},
+    {"cluster_ready_rpc_timeout", Type::Int, "5000", kHidden | kLive, Built::NotBuilt,
+     "Milliseconds for the parallel readiness probe of the members.", "", Unit::Milliseconds},
+    {"distributed_cookie", Type::Text, "vmq", kSecret, Built::NotBuilt,
+     "Secret that all nodes of a cluster share."},
+};
+
+}  // namespace
+
+const Section kNodeSection = {"Node", "The process as a whole.", kNodeSettings};
+const Section kStoreSection = {"Message store", "What is kept on disk, and when it counts as kept.",
+                               kStoreSettings};
+const Section kClusterSection = {"Cluster", "Several nodes as one broker.", kClusterSettings};
+
+}  // namespace vmq::config
