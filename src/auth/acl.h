@@ -55,6 +55,7 @@ class UserRules {
   std::uint32_t root_ = 0;
 };
 
+// An Acl without rules, as constructed, allows nothing.
 class Acl {
  public:
   // Null when no rule names the user, or there is none.
@@ -80,13 +81,16 @@ class Acl {
  private:
   friend class AclBuilder;
   using NodeId = std::uint32_t;
+  // Bits, so that rules of one topic can share a node.
+  static constexpr std::uint8_t access_read = 1;   // subscribe
+  static constexpr std::uint8_t access_write = 2;  // publish
   struct Node {
     NodeId plus = 0;  // 0: no such child; the root of everybody, node 0, is nobody's child
     NodeId user = 0;
     NodeId client_id = 0;
     NodeId mountpoint = 0;
-    std::uint8_t allowed_here = 0;   // Access bits of the rules that end here
-    std::uint8_t allowed_below = 0;  // Access bits of the rules that end here in `#`
+    std::uint8_t allowed_here = 0;   // access bits of the rules that end here
+    std::uint8_t allowed_below = 0;  // access bits of the rules that end here in `#`
   };
   struct Edge {
     NodeId parent = 0;
@@ -98,11 +102,14 @@ class Acl {
 
   bool allows(const Question& question, const UserRules* rules) const;
   bool allows_from(NodeId root, const Question& question) const;
-  NodeId child(NodeId parent, std::string_view level) const;
+  // The place of that edge, or the free place where it would go.
+  std::size_t place_of(NodeId parent, std::string_view level) const;
 
-  std::vector<Node> nodes_;
-  std::vector<Edge> edges_;  // open addressing; the size is a power of two
-  std::string texts_;        // of the levels that edges name
+  // Node 0 is the root of everybody.
+  std::vector<Node> nodes_ = std::vector<Node>(1);
+  // Open addressing; the size is a power of two, at most half of it is used.
+  std::vector<Edge> edges_ = std::vector<Edge>(8);
+  std::string texts_;  // of the levels that edges name
   TextMap<UserRules> users_;
   std::size_t rule_count_ = 0;
   std::uint64_t generation_ = 0;
@@ -112,6 +119,7 @@ class Acl {
 // Shared because shards change over to a new Acl one after the other; the last one frees the old.
 using AclSnapshot = std::shared_ptr<const Acl>;
 
+// The grammar stands in README.md. The first line that breaks it is the error.
 [[nodiscard]] Result<Acl, FileError> parse_acl(std::string_view text, std::uint64_t generation = 1);
 
 }  // namespace vmq::auth
