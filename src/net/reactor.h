@@ -1,0 +1,232 @@
+// The sockets of one shard: readiness, reading, writing, accepting and closing, over epoll. It
+// carries bytes between sockets and the shard's core and decides nothing about MQTT.
+//
+// A turn of the shard uses it like this (node/shard.cc):
+//
+//   wait(timeout)       sleep until sockets, the waker or the timeout; up to 1024 events
+//   ┌ offer_ready()     an open turn: accept, read, hand the bytes to the core; stops when the turn
+//   is full │ write(touched)    the turn is ended: one send or sendmsg for each touched connection
+//   │ close, release, resume
+//   └ while has_ready()
+//
+// What makes it cheap, by measurement: taking many events a wait and writing each touched
+// connection once after all of them were read is worth more than a factor of two; the kernel's TCP
+// path is most of the rest. So one shared read buffer a shard, one recv a ready connection and
+// turn, no system call that is not needed, nothing allocated a packet.
+//
+// Everything that knows epoll stands behind this class. A reactor over io_uring would have the same
+// surface: wait() submits and reaps, offer_ready() hands received buffers to the core, write()
+// queues sends whose turn memory is kept until they complete.
+//
+// Lifetime: as long as its shard, shorter than the core and the listeners' shared part.
+// Thread: the shard's, except waker().
+// Invariants:
+//   1. sockets_[slot] is the socket of the core's connection in that slot, or empty.
+//   2. Reading never goes on past a packet that the core has not taken: what is left is the tail.
+//   3. EPOLLOUT is asked for exactly while the connection's outbox is blocked.
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "core/counters.h"
+#include "core/shard_core.h"
+#include "net/counters.h"
+#include "net/fd.h"
+#include "net/listener.h"
+#include "net/tail.h"
+#include "net/waker.h"
+
+namespace vmq::net {
+
+// A connection between two shards: on its way from the one that accepted it to its client's home.
+struct MovedSocket {
+  Fd fd;
+  ListenerShared* listener = nullptr;
+  Tail unread;
+};
+
+struct ReactorLimits {
+  std::size_t read_bytes_max = 64 * 1024;    // of one connection and turn
+  Duration linger_max = milliseconds(1500);  // for a graceful close to be finished by the peer
+  std::size_t lingering_max = 8192;
+  Duration accept_pause = milliseconds(100);
+};
+
+// Something an operator should know, at a moment when it cannot be returned to anybody: name and
+// errno.
+using OnTrouble = std::function<void(std::string_view event, int error)>;
+
+class Reactor {
+ public:
+  Reactor(core::ShardCore& core, core::Counters& counters, SocketCounters& socket_counters,
+          ReactorLimits limits, OnTrouble on_trouble);
+  // Closes every socket without a word.
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  // Wakes a wait() from another thread.
+  Waker& waker() { return waker_; }
+
+  void listen(ListenerSocket socket);
+  void stop_accepting();
+
+  // Sleeps for at most `timeout_ms` (-1: for ever), less when something of the reactor's own is
+  // due. Returns at once when there is work that needs no waiting.
+  void wait(int timeout_ms);
+  // No reading and accepting until further notice; writing goes on.
+  void set_stalled(bool stalled);
+
+  // REQUIRES: the core's turn is open. Offers input to the core until there is no more of it or the
+  // turn is full.
+  void offer_ready(Instant now);
+  // There is input that was not offered yet.
+  bool has_ready() const;
+
+  // --- effects: after end_turn, before the turn's memory is released ---
+  void write(std::span<const core::ConnId> touched);
+  void close(std::span<const core::Close> closes);
+  void resume(std::span<const core::ConnId> conns);
+  std::optional<MovedSocket> release(core::ConnId conn);
+
+  // REQUIRES: the core's turn is open. Takes a connection in that another shard released.
+  void adopt(MovedSocket socket);
+
+  // Of the core.
+  std::size_t connection_count() const { return connection_count_; }
+  // Closed by the core, not yet by the peer.
+  std::size_t lingering_count() const { return lingering_count_; }
+
+ private:
+  enum Flag : std::uint8_t {
+    ReadArmed = 1,   // epoll tells of input
+    WriteArmed = 2,  // epoll tells of room
+    Paused = 4,      // the core does not want more bytes
+    WriteDead = 8,   // writing failed; what can be read is still read, then the connection ends
+    Unwatched = 16,  // not known to epoll: it is paused and its peer is gone
+    Resuming = 32,   // in resumed_
+  };
+  // What a shard keeps for each connection.
+  struct Socket {
+    core::ConnId conn;
+    Tail tail;
+    ListenerShared* listener = nullptr;
+    int fd = -1;
+    std::uint8_t flags = 0;
+
+    bool has(Flag flag) const { return (flags & flag) != 0; }
+    void set(Flag flag) { flags = static_cast<std::uint8_t>(flags | flag); }
+    void unset(Flag flag) { flags = static_cast<std::uint8_t>(flags & ~flag); }
+  };
+  static_assert(sizeof(Socket) <= 64);
+
+  // A connection that the core has closed: its last bytes and our FIN are sent, the peer's FIN is
+  // awaited, so that the reason it was told is not destroyed by a reset.
+  struct Lingering {
+    int fd = -1;
+    std::uint32_t incarnation = 0;
+    ListenerShared* listener = nullptr;
+    std::vector<std::uint8_t> unsent;
+    std::size_t sent = 0;
+    std::size_t discarded = 0;
+  };
+  struct LingerDue {
+    Instant at;
+    std::uint32_t index = 0;
+    std::uint32_t incarnation = 0;
+  };
+  struct Door {
+    ListenerSocket socket;
+    bool is_resting = false;
+  };
+
+  // What an event is about: kind in the high half, index in the low one.
+  enum class Kind : std::uint32_t { Connection, Door, Lingering, Waker };
+  static epoll_event event_for(Kind kind, std::uint32_t index, std::uint32_t events);
+
+  // reactor.cc
+  void on_event(const epoll_event& event);
+  void on_connection(std::uint32_t slot, std::uint32_t events);
+  Socket* find(core::ConnId conn);
+  bool add(core::ConnId conn, int fd, ListenerShared* listener);
+  void rearm(Socket& socket);
+  void end(Socket& socket, core::CloseCause cause);
+  void free_socket(Socket& socket);
+  int own_timeout() const;
+
+  // reactor_accept.cc
+  void accept_ready(Door& door);
+  void rest(Door& door, int error);
+  void end_rests();
+
+  // reactor_read.cc
+  void read(Socket& socket);
+  void read_behind_tail(Socket& socket);
+  bool check_read(Socket& socket, ssize_t count);
+  void offer(Socket& socket, ByteView bytes);
+  void offer_tail(Socket& socket);
+  void offer_kept(core::ConnId conn);
+  void pause(Socket& socket);
+
+  // reactor_write.cc
+  void write_one(Socket& socket);
+  bool flush(Socket& socket, session::Outbox& outbox);
+  ssize_t send_some(int fd, const session::Outbox& outbox, std::size_t& offered);
+  void on_writable(Socket& socket);
+
+  // reactor_close.cc
+  void linger(Socket& socket);
+  void on_lingering(std::uint32_t index, std::uint32_t events);
+  bool send_last(Lingering& lingering);
+  void end_lingering(std::uint32_t index);
+  void end_due_lingering();
+  void close_fd(int fd, ListenerShared* listener);
+
+  core::ShardCore& core_;
+  core::Counters& counters_;
+  SocketCounters& socket_counters_;
+  const ReactorLimits limits_;
+  const OnTrouble on_trouble_;
+
+  Fd epoll_;
+  Waker waker_;
+  Instant now_{0};
+  bool is_stalled_ = false;
+
+  std::vector<Socket> sockets_;  // by the slot of the core's connection
+  std::size_t connection_count_ = 0;
+  std::vector<Door> doors_;
+  Instant rest_until_{0};
+  bool has_resting_ = false;
+
+  std::vector<epoll_event> events_;
+  std::size_t event_next_ = 0;
+  std::size_t event_count_ = 0;
+
+  std::vector<core::ConnId> resumed_;  // their tails are to be offered again
+  std::size_t resumed_next_ = 0;
+  std::vector<core::ConnId> closed_;  // by the core; it is told when the socket is gone
+
+  std::vector<Lingering> lingering_;
+  std::vector<std::uint32_t> free_lingering_;
+  std::deque<LingerDue> linger_due_;  // by time, since all linger equally long
+  std::size_t lingering_count_ = 0;
+
+  std::unique_ptr<std::uint8_t[]> buffer_;  // everything is read here first
+  std::array<iovec, 1024> iov_;             // UIO_MAXIOV: what the kernel takes a call
+};
+
+}  // namespace vmq::net
