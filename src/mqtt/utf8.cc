@@ -1,8 +1,7 @@
 // ASCII goes 8 bytes a step: a word is clean when no byte has its high bit set and none is zero.
-// '+' and
-// '#' differ in one bit, so clearing that bit turns "contains either" into "contains a zero byte"
-// after one exclusive-or. The zero test (word - 01…01) & 80…80 is exact as long as no byte has its
-// high bit set, and that is what is asked first.
+// The two wildcards differ in one bit, so clearing that bit turns "contains either" into "contains
+// a zero byte" after one exclusive-or. Subtracting one from every byte finds a zero byte exactly,
+// as long as no byte has its high bit set, and that is what is asked first.
 #include "mqtt/utf8.h"
 
 #include <cstddef>
