@@ -18,9 +18,10 @@ constexpr int stalled_poll_ms = 1;
 
 }  // namespace
 
-Reactor::Reactor(core::ShardCore& core, core::Counters& counters, SocketCounters& socket_counters,
-                 ReactorLimits limits, OnTrouble on_trouble)
+Reactor::Reactor(core::ShardCore& core, Waker& waker, core::Counters& counters,
+                 SocketCounters& socket_counters, ReactorLimits limits, OnTrouble on_trouble)
     : core_(core),
+      waker_(waker),
       counters_(counters),
       socket_counters_(socket_counters),
       limits_(limits),
@@ -37,6 +38,7 @@ Reactor::~Reactor() {
   for (Socket& socket : sockets_) {
     if (socket.fd >= 0) close_fd(socket.fd, socket.listener);
   }
+  for (Socket& socket : displaced_) close_fd(socket.fd, socket.listener);
   for (Lingering& lingering : lingering_) {
     if (lingering.fd >= 0) close_fd(lingering.fd, lingering.listener);
   }
@@ -182,7 +184,8 @@ bool Reactor::add(core::ConnId conn, int fd, ListenerShared* listener) {
   const std::uint32_t slot = conn.slot();
   if (slot >= sockets_.size()) sockets_.resize(slot + 1);
   Socket& socket = sockets_[slot];
-  VMQ_EXPECT(socket.fd < 0);
+  // The core forgets a handed-over connection at once and may give its slot to the next client.
+  if (socket.fd >= 0) displaced_.push_back(std::move(socket));
   socket.conn = conn;
   socket.fd = fd;
   socket.listener = listener;
@@ -222,13 +225,25 @@ void Reactor::resume(std::span<const core::ConnId> conns) {
 }
 
 std::optional<MovedSocket> Reactor::release(core::ConnId conn) {
-  Socket* socket = find(conn);
-  if (socket == nullptr) return std::nullopt;
-  if (!socket->has(Unwatched)) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket->fd, nullptr);
-  MovedSocket moved{Fd(socket->fd), socket->listener, std::move(socket->tail)};
-  free_socket(*socket);
+  if (Socket* socket = find(conn)) {
+    MovedSocket moved = take_out(*socket);
+    free_socket(*socket);
+    return moved;
+  }
+  for (std::size_t i = 0; i < displaced_.size(); ++i) {
+    if (displaced_[i].conn != conn) continue;
+    MovedSocket moved = take_out(displaced_[i]);
+    displaced_.erase(displaced_.begin() + static_cast<std::ptrdiff_t>(i));
+    --connection_count_;
+    return moved;
+  }
+  return std::nullopt;
+}
+
+MovedSocket Reactor::take_out(Socket& socket) {
+  if (!socket.has(Unwatched)) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.fd, nullptr);
   socket_counters_.handed_over.add(1);
-  return moved;
+  return {Fd(socket.fd), socket.listener, std::move(socket.tail)};
 }
 
 void Reactor::adopt(MovedSocket moved) {

@@ -4,8 +4,8 @@
 // A turn of the shard uses it like this (node/shard.cc):
 //
 //   wait(timeout)       sleep until sockets, the waker or the timeout; up to 1024 events
-//   ┌ offer_ready()     an open turn: accept, read, hand the bytes to the core; stops when the turn
-//   is full │ write(touched)    the turn is ended: one send or sendmsg for each touched connection
+//   ┌ offer_ready()     in an open turn: accept, read, hand bytes to the core, until it is full
+//   │ write(touched)    the turn is ended: one send or sendmsg for each touched connection
 //   │ close, release, resume
 //   └ while has_ready()
 //
@@ -19,7 +19,7 @@
 // queues sends whose turn memory is kept until they complete.
 //
 // Lifetime: as long as its shard, shorter than the core and the listeners' shared part.
-// Thread: the shard's, except waker().
+// Thread: the shard's.
 // Invariants:
 //   1. sockets_[slot] is the socket of the core's connection in that slot, or empty.
 //   2. Reading never goes on past a packet that the core has not taken: what is left is the tail.
@@ -71,15 +71,13 @@ using OnTrouble = std::function<void(std::string_view event, int error)>;
 
 class Reactor {
  public:
-  Reactor(core::ShardCore& core, core::Counters& counters, SocketCounters& socket_counters,
-          ReactorLimits limits, OnTrouble on_trouble);
+  // The waker lets other threads end a wait().
+  Reactor(core::ShardCore& core, Waker& waker, core::Counters& counters,
+          SocketCounters& socket_counters, ReactorLimits limits, OnTrouble on_trouble);
   // Closes every socket without a word.
   ~Reactor();
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
-
-  // Wakes a wait() from another thread.
-  Waker& waker() { return waker_; }
 
   void listen(ListenerSocket socket);
   void stop_accepting();
@@ -165,6 +163,7 @@ class Reactor {
   void rearm(Socket& socket);
   void end(Socket& socket, core::CloseCause cause);
   void free_socket(Socket& socket);
+  MovedSocket take_out(Socket& socket);
   int own_timeout() const;
 
   // reactor_accept.cc
@@ -196,17 +195,19 @@ class Reactor {
   void close_fd(int fd, ListenerShared* listener);
 
   core::ShardCore& core_;
+  Waker& waker_;
   core::Counters& counters_;
   SocketCounters& socket_counters_;
   const ReactorLimits limits_;
   const OnTrouble on_trouble_;
 
   Fd epoll_;
-  Waker waker_;
   Instant now_{0};
   bool is_stalled_ = false;
 
   std::vector<Socket> sockets_;  // by the slot of the core's connection
+  std::vector<Socket>
+      displaced_;  // handed over in this turn, while their slot was given away again
   std::size_t connection_count_ = 0;
   std::vector<Door> doors_;
   Instant rest_until_{0};

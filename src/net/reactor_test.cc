@@ -74,7 +74,7 @@ class ReactorTest : public ::testing::Test {
     reactor_.reset();
     listener_ = std::move(*opened);
     reactor_ = std::make_unique<Reactor>(
-        core_, counters_, socket_counters_, ReactorLimits{},
+        core_, waker_, counters_, socket_counters_, ReactorLimits{},
         [this](std::string_view event, int) { troubles_.emplace_back(event); });
     reactor_->listen(std::move(listener_.sockets[0]));
   }
@@ -112,6 +112,7 @@ class ReactorTest : public ::testing::Test {
   const SocketAddress& address() const { return listener_.address; }
 
   core::ShardCore core_{core::ShardSetup{}, core::RecoveredShard{}};
+  Waker waker_;
   core::Counters counters_;
   SocketCounters socket_counters_;
   std::vector<std::string> troubles_;
@@ -288,6 +289,24 @@ TEST_F(ReactorTest, a_handed_over_connection_takes_its_unread_bytes_along) {
   client.send(frame('e', "y"));
   ASSERT_TRUE(until([&] { return client.receive(), client.received == "xy"; }));
   EXPECT_EQ(fake().peers[0], fake().peers[1]);
+}
+
+TEST_F(ReactorTest, a_client_may_get_the_slot_of_one_that_is_being_handed_over) {
+  Client leaving(address());
+  ASSERT_TRUE(until([&] { return reactor_->connection_count() == 1; }));
+  turn();  // epoll keeps what it has told of in its list for a round; now the list is empty
+  leaving.send(frame('h', ""));
+  Client coming(address());
+  ASSERT_TRUE(until([&] { return to_adopt_.size() == 1 && reactor_->connection_count() == 1; }));
+  EXPECT_EQ(fake().conns.size(), 1u);  // it was in one turn, so the slot was used again
+  EXPECT_EQ(as_text(to_adopt_[0].unread.bytes()), frame('h', ""));
+  coming.send(frame('e', "here"));
+  to_adopt_[0].unread.clear();
+  to_adopt_[0].unread.append(as_bytes(frame('e', "there")), 0);
+  ASSERT_TRUE(until([&] {
+    coming.receive(), leaving.receive();
+    return coming.received == "here" && leaving.received == "there";
+  }));
 }
 
 TEST_F(ReactorTest, clients_above_the_listeners_maximum_are_refused_and_counted) {

@@ -1,12 +1,10 @@
 // Wakes a thread that sleeps in a poll: a state and an eventfd. The state keeps the system call
 // away while the thread is awake, and makes a lost wake-up impossible:
 //
-//   others            publish the work, then wake()   Awake → Notified            no system call
-//                                                      Sleeping → Notified        writes the
-//                                                      eventfd
-//   the thread        begin_turn()                    any → Awake, then looks for work
-//                     try_sleep()                     Awake → Sleeping; refused when Notified:
-//                     there is work
+//   others       publish the work, then wake()   Awake → Notified: no system call
+//                                                Sleeping → Notified: writes the eventfd
+//   the thread   begin_turn()                    any → Awake, then looks for work
+//                try_sleep()                     Awake → Sleeping; refused when Notified
 //
 // Work published before a wake() that found Awake is either seen by the looking that follows
 // begin_turn(), or it made the state Notified after it, and then try_sleep() refuses.
