@@ -173,7 +173,9 @@ Result<PublishView, DecodeError> decode_publish(Version version, std::uint8_t fl
     if (in.left() != 0 && *in.position() == 0) {
       static_cast<void>(in.byte());
     } else {
-      read_publish_properties(in, sender, scratch, view);
+      Cursor properties = in;  // a copy, so that `in` can stay in registers
+      read_publish_properties(properties, sender, scratch, view);
+      in = properties;
     }
     if (view.topic.empty() && view.topic_alias == 0) in.fail(DecodeError::NoTopic);
   } else if (view.topic.empty()) {
@@ -187,10 +189,16 @@ Result<PublishView, DecodeError> decode_publish(Version version, std::uint8_t fl
 
 Result<AckFields, DecodeError> decode_ack(Version version, PacketType type, std::uint8_t flags,
                                           ByteView body) {
-  Cursor in(body);
+  Result<AckFields, DecodeError> result;  // built in place, as in decode_publish
+  AckFields& fields = *result;
   const std::uint8_t expected = type == PacketType::Pubrel ? 2 : 0;
+  if (body.size() == 2 && flags == expected) [[likely]] {
+    fields.packet_id = load_be16(body.data());
+    if (fields.packet_id == 0) result = failure(DecodeError::PacketIdZero);
+    return result;
+  }
+  Cursor in(body);
   if (!flags_fit(version, flags, expected)) in.fail(DecodeError::BadFlags);
-  AckFields fields;
   fields.packet_id = in.packet_id();
   // Success and an empty property section may be left out, the section alone as well.
   if (version == Version::V5 && !in.at_end()) {
@@ -198,8 +206,8 @@ Result<AckFields, DecodeError> decode_ack(Version version, PacketType type, std:
     if (!in.at_end()) read_answer_properties(in, type, fields);
   }
   in.expect_end();
-  if (!in.ok()) return failure(in.error());
-  return fields;
+  if (!in.ok()) result = failure(in.error());
+  return result;
 }
 
 Result<DisconnectView, DecodeError> decode_disconnect(Version version, std::uint8_t flags,
