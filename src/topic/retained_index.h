@@ -3,11 +3,11 @@
 //   hash index:  (world, topic) ─────────────┐          exact put, get, erase: O(1)
 //                                            ▼
 //   pages:  [ a │ a/b │ a/c ] [ b │ b/x ] → Retained{expiry, sequence, topic} ─▶ blob
-//            sorted by level, up to 256 a page          scans: in order, by skipping
+//            sorted by level, up to 128 a page          scans: in order, by skipping
 //
 // Topics stand in one sorted sequence for each mountpoint, compared level by level ('/' is the
 // lowest byte). So everything below a level is contiguous, and a scan for `a/+/c` is a walk that
-// jumps over what cannot match. A scan's cursor is the last topic it looked at: it needs no pins
+// jumps over what cannot match. A scan's cursor is the next topic to look at: it needs no pins
 // and survives any change between two calls. A topic that was there throughout is seen exactly
 // once.
 //
@@ -17,11 +17,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 #include "base/bytes.h"
 #include "base/hash.h"
@@ -47,7 +45,7 @@ class RetainedCursor {
 
  private:
   friend class RetainedIndex;
-  std::string position_;  // all topics up to and including this one are behind the cursor
+  std::string position_;  // no topic before this one is still to come
   bool started_ = false;
   bool done_ = false;
 };
@@ -89,7 +87,6 @@ class RetainedIndex {
   std::size_t bytes() const;
 
  private:
-  struct Retained;
   struct World;
   struct Worlds;
 

@@ -9,14 +9,6 @@
 
 namespace vmq::topic {
 
-namespace {
-
-bool has_wildcard(std::string_view filter) {
-  return filter.find_first_of("+#") != std::string_view::npos;
-}
-
-}  // namespace
-
 SubscriptionIndex::State::State(EpochDomain& domain, HashKey hash_key)
     : heap(&domain),
       directory(domain),

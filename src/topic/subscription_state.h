@@ -8,6 +8,7 @@
 
 #include "base/lock.h"
 #include "topic/filter_objects.h"
+#include "topic/levels.h"
 
 namespace vmq::topic {
 
@@ -59,26 +60,6 @@ struct SubscriptionIndex::State {
   TrieNode* root = nullptr;  // of the default world
   ExactIndex exacts;
   EdgeIndex edges;  // mountpoint ─▶ root as well
-};
-
-// Levels of a topic or filter, from left to right.
-class Levels {
- public:
-  explicit Levels(std::string_view text) : rest_(text) {}
-  // REQUIRES: the last level was not taken yet.
-  std::string_view next() {
-    const std::size_t slash = rest_.find('/');
-    const std::string_view level = rest_.substr(0, slash);
-    is_last_ = slash == std::string_view::npos;
-    if (!is_last_) rest_.remove_prefix(slash + 1);
-    return level;
-  }
-  // The level that next() gave last is the last one.
-  bool is_last() const { return is_last_; }
-
- private:
-  std::string_view rest_;
-  bool is_last_ = false;
 };
 
 }  // namespace vmq::topic
