@@ -69,7 +69,7 @@ template <typename T>
 T narrow(const Settings& settings, std::string_view key) {
   const std::int64_t number = settings.number(key);
   VMQ_EXPECT(number >= 0);
-  return static_cast<T>(std::min<std::int64_t>(number, std::numeric_limits<T>::max()));
+  return std::in_range<T>(number) ? static_cast<T>(number) : std::numeric_limits<T>::max();
 }
 
 std::uint32_t count(const Settings& settings, std::string_view key) {

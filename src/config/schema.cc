@@ -141,11 +141,11 @@ std::string_view to_string(Unit unit) {
     case Unit::None:
       return "";
     case Unit::Milliseconds:
-      return "ms";
+      return "milliseconds";
     case Unit::Seconds:
-      return "s";
+      return "seconds";
     case Unit::Minutes:
-      return "min";
+      return "minutes";
     case Unit::Days:
       return "days";
     case Unit::Bytes:

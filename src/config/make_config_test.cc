@@ -1,0 +1,173 @@
+#include <gtest/gtest.h>
+
+#include "config/load.h"
+
+namespace vmq::config {
+namespace {
+
+Config config_of(std::string_view text) {
+  const Result<Loaded, std::vector<ConfigError>> loaded = load_text(text);
+  if (!loaded) {
+    ADD_FAILURE() << format_errors(loaded.error());
+    return {};
+  }
+  return loaded->config;
+}
+
+// The struct's own defaults serve tests and the simulator, the table's serve operators: they must
+// be the same.
+TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_sessions) {
+  const SessionConfig own;
+  const SessionConfig made = config_of("").session;
+  EXPECT_EQ(made.connect_timeout, own.connect_timeout);
+  EXPECT_EQ(made.retry_interval, own.retry_interval);
+  EXPECT_EQ(made.client_id_size_max, own.client_id_size_max);
+  EXPECT_EQ(made.subscriptions_max, own.subscriptions_max);
+  EXPECT_EQ(made.persistent_expiry, own.persistent_expiry);
+  EXPECT_EQ(made.last_will_delay_max, own.last_will_delay_max);
+  EXPECT_EQ(made.inflight_max, own.inflight_max);
+  EXPECT_EQ(made.message_rate_max, own.message_rate_max);
+  EXPECT_EQ(made.message_size_max, own.message_size_max);
+  EXPECT_EQ(made.receive_max_client, own.receive_max_client);
+  EXPECT_EQ(made.receive_max_broker, own.receive_max_broker);
+  EXPECT_EQ(made.topic_alias_max_client, own.topic_alias_max_client);
+  EXPECT_EQ(made.topic_alias_max_broker, own.topic_alias_max_broker);
+  EXPECT_EQ(made.topic_max_depth, own.topic_max_depth);
+  EXPECT_EQ(made.upgrade_outgoing_qos, own.upgrade_outgoing_qos);
+  EXPECT_EQ(made.suppress_lwt_on_session_takeover, own.suppress_lwt_on_session_takeover);
+  EXPECT_EQ(made.disconnect_on_unauthorized_publish_v3, own.disconnect_on_unauthorized_publish_v3);
+}
+
+TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_queues_and_store) {
+  const Config own;
+  const Config made = config_of("");
+  EXPECT_EQ(made.queue.online_max, own.queue.online_max);
+  EXPECT_EQ(made.queue.offline_max, own.queue.offline_max);
+  EXPECT_EQ(made.queue.bytes_max, own.queue.bytes_max);
+  EXPECT_EQ(made.queue.order, own.queue.order);
+  EXPECT_EQ(made.queue.override_online_max, own.queue.override_online_max);
+  EXPECT_EQ(made.message_store.directory, own.message_store.directory);
+  EXPECT_EQ(made.message_store.sync, own.message_store.sync);
+  EXPECT_EQ(made.message_store.sync_interval, own.message_store.sync_interval);
+  EXPECT_EQ(made.message_store.cache_bytes, own.message_store.cache_bytes);
+}
+
+TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_the_node) {
+  const Config own;
+  const Config made = config_of("");
+  EXPECT_EQ(made.allow_anonymous, own.allow_anonymous);
+  EXPECT_EQ(made.netsplit.allow_register, own.netsplit.allow_register);
+  EXPECT_EQ(made.netsplit.allow_publish, own.netsplit.allow_publish);
+  EXPECT_EQ(made.netsplit.allow_subscribe, own.netsplit.allow_subscribe);
+  EXPECT_EQ(made.netsplit.allow_unsubscribe, own.netsplit.allow_unsubscribe);
+  EXPECT_EQ(made.share_policy, own.share_policy);
+  EXPECT_EQ(made.retained_sweep_interval, own.retained_sweep_interval);
+  EXPECT_EQ(made.node.name, own.node.name);
+  EXPECT_EQ(made.node.cookie, own.node.cookie);
+  EXPECT_EQ(made.node.data_dir, own.node.data_dir);
+  EXPECT_EQ(made.node.shards, own.node.shards);
+  EXPECT_EQ(made.node.memory_max_bytes, own.node.memory_max_bytes);
+  EXPECT_EQ(made.node.connection_buffer_max_bytes, own.node.connection_buffer_max_bytes);
+  EXPECT_EQ(made.node.accept_backlog, own.node.accept_backlog);
+  EXPECT_TRUE(made.listeners.empty());
+}
+
+TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_log_auth_and_systree) {
+  const Config own;
+  const Config made = config_of("");
+  EXPECT_EQ(made.systree.enabled, own.systree.enabled);
+  EXPECT_EQ(made.systree.interval, own.systree.interval);
+  EXPECT_EQ(made.systree.mountpoint, own.systree.mountpoint);
+  EXPECT_EQ(made.systree.qos, own.systree.qos);
+  EXPECT_EQ(made.systree.retain, own.systree.retain);
+  EXPECT_EQ(made.file_auth.passwd_enabled, own.file_auth.passwd_enabled);
+  EXPECT_EQ(made.file_auth.acl_enabled, own.file_auth.acl_enabled);
+  EXPECT_EQ(made.file_auth.passwd_file, own.file_auth.passwd_file);
+  EXPECT_EQ(made.file_auth.acl_file, own.file_auth.acl_file);
+  EXPECT_EQ(made.file_auth.passwd_reload_interval, own.file_auth.passwd_reload_interval);
+  EXPECT_EQ(made.file_auth.acl_reload_interval, own.file_auth.acl_reload_interval);
+  EXPECT_EQ(made.log.console, own.log.console);
+  EXPECT_EQ(made.log.level, own.log.level);
+  EXPECT_EQ(made.log.console_file, own.log.console_file);
+  EXPECT_EQ(made.log.console_format, own.log.console_format);
+  EXPECT_EQ(made.log.console_file_format, own.log.console_file_format);
+  EXPECT_EQ(made.log.error_enabled, own.log.error_enabled);
+  EXPECT_EQ(made.log.error_file, own.log.error_file);
+  EXPECT_EQ(made.log.error_file_format, own.log.error_file_format);
+  EXPECT_EQ(made.log.keepalive_as_warning, own.log.keepalive_as_warning);
+}
+
+TEST(MakeConfig, numbers_that_mean_no_limit_become_one) {
+  const Config config =
+      config_of("max_online_messages = -1\nmax_offline_messages = -1\nmax_inflight_messages = 0\n");
+  EXPECT_EQ(config.queue.online_max, kNoLimit);
+  EXPECT_EQ(config.queue.offline_max, kNoLimit);
+  EXPECT_EQ(config.session.inflight_max, 65535);
+  EXPECT_EQ(config_of("max_offline_messages = 0\n").queue.offline_max, 0u);
+}
+
+TEST(MakeConfig, session_keys_arrive) {
+  const SessionConfig session =
+      config_of(
+          "mqtt_connect_timeout = 1\nretry_interval = 2\nmax_client_id_size = 23\n"
+          "max_subscriptions_per_client = 4\npersistent_client_expiration = 1d\n"
+          "max_last_will_delay = 5s\nmax_inflight_messages = 6\nmax_message_rate = 7\n"
+          "max_message_size = 8\nreceive_max_client = 9\nreceive_max_broker = 10\n"
+          "topic_alias_max_client = 11\ntopic_alias_max_broker = 12\ntopic_max_depth = 13\n"
+          "upgrade_outgoing_qos = on\nsuppress_lwt_on_session_takeover = on\n"
+          "disconnect_on_unauthorized_publish_v3 = on\n")
+          .session;
+  EXPECT_EQ(session.connect_timeout, milliseconds(1));
+  EXPECT_EQ(session.retry_interval, seconds(2));
+  EXPECT_EQ(session.client_id_size_max, 23u);
+  EXPECT_EQ(session.subscriptions_max, 4u);
+  EXPECT_EQ(session.persistent_expiry, seconds(86400));
+  EXPECT_EQ(session.last_will_delay_max, seconds(5));
+  EXPECT_EQ(session.inflight_max, 6);
+  EXPECT_EQ(session.message_rate_max, 7u);
+  EXPECT_EQ(session.message_size_max, 8u);
+  EXPECT_EQ(session.receive_max_client, 9);
+  EXPECT_EQ(session.receive_max_broker, 10);
+  EXPECT_EQ(session.topic_alias_max_client, 11);
+  EXPECT_EQ(session.topic_alias_max_broker, 12);
+  EXPECT_EQ(session.topic_max_depth, 13);
+  EXPECT_TRUE(session.upgrade_outgoing_qos);
+  EXPECT_TRUE(session.suppress_lwt_on_session_takeover);
+  EXPECT_TRUE(session.disconnect_on_unauthorized_publish_v3);
+}
+
+TEST(MakeConfig, a_will_delay_of_never_is_no_delay) {
+  EXPECT_EQ(config_of("max_last_will_delay = never\n").session.last_will_delay_max, seconds(0));
+  EXPECT_FALSE(config_of("max_last_will_delay = client\n").session.last_will_delay_max.has_value());
+}
+
+TEST(MakeConfig, words_become_enumerators) {
+  const Config config = config_of(
+      "queue_type = lifo\nshared_subscription_policy = random\nmessage_store.sync = interval\n"
+      "message_store.sync_interval = 2s\nlog.console = both\nlog.console.level = warning\n"
+      "log.console.console.format = json\nsystree_qos = 2\nsystree_interval = 500\n");
+  EXPECT_EQ(config.queue.order, QueueOrder::Lifo);
+  EXPECT_EQ(config.share_policy, SharePolicy::Random);
+  EXPECT_EQ(config.message_store.sync, StoreSync::Interval);
+  EXPECT_EQ(config.message_store.sync_interval, seconds(2));
+  EXPECT_EQ(config.log.console, LogConsole::Both);
+  EXPECT_EQ(config.log.level, LogLevel::Warning);
+  EXPECT_EQ(config.log.console_format, LogFormat::Json);
+  EXPECT_EQ(config.systree.qos, 2);
+  EXPECT_EQ(config.systree.interval, milliseconds(500));
+}
+
+TEST(MakeConfig, storage_keys_of_vernemq_are_mapped) {
+  EXPECT_EQ(config_of("platform_data_dir = /d\n").message_store.directory, "/d/message_store");
+  EXPECT_EQ(config_of("vmq_generic_msg_store.store_dir = /s\n").message_store.directory,
+            "/s/rocks");
+  EXPECT_EQ(config_of("vmq_generic_msg_store.store_dir = /s\nmessage_store.directory = /m\n")
+                .message_store.directory,
+            "/m");
+  EXPECT_EQ(config_of("leveldb.sync_on_write = off\n").message_store.sync, StoreSync::Always);
+  EXPECT_EQ(config_of("leveldb.sync_on_write = on\nmessage_store.sync = off\n").message_store.sync,
+            StoreSync::Off);
+}
+
+}  // namespace
+}  // namespace vmq::config
