@@ -17,8 +17,8 @@ struct RocksOptions {
   std::size_t cache_bytes = 16u << 20;     // cache of blocks read, shared by all spaces
   std::size_t memtable_bytes = 24u << 20;  // all spaces together, before they are flushed to files
   std::uint8_t shards = 1;
-  Wake wake = {};  // called on the committer and the reader thread: cheap, thread-safe, e.g. write an
-              // eventfd
+  Wake wake = {};  // called on the committer and the reader thread: cheap, thread-safe, e.g. write
+                   // an eventfd
   std::uint32_t retry_ms_min = 200;   // after a failed write, doubling …
   std::uint32_t retry_ms_max = 2000;  // … up to this
 };
