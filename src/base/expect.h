@@ -1,4 +1,5 @@
-// Checks of our own invariants, on in every build. Never used on what a client, a file or a disk can cause.
+// Checks of our own invariants, on in every build. Never used on what a client, a file or a disk
+// can cause.
 #pragma once
 
 namespace vmq {
@@ -8,9 +9,10 @@ namespace vmq {
 
 }  // namespace vmq
 
-#define VMQ_EXPECT(condition)                                                           \
-  do {                                                                                  \
-    if (!(condition)) [[unlikely]] ::vmq::expect_failed(#condition, __FILE__, __LINE__); \
+#define VMQ_EXPECT(condition)                               \
+  do {                                                      \
+    if (!(condition)) [[unlikely]]                          \
+      ::vmq::expect_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 // For checks that cost more than a comparison: on in debug and sanitizer builds only.

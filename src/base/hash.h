@@ -1,5 +1,5 @@
-// Keyed hashing of what clients choose (topics, client ids). The key is drawn once a process, so that nobody can
-// prepare names that collide; the simulator fixes it.
+// Keyed hashing of what clients choose (topics, client ids). The key is drawn once a process, so
+// that nobody can prepare names that collide; the simulator fixes it.
 #pragma once
 
 #define XXH_INLINE_ALL

@@ -1,5 +1,5 @@
-// Ids are types, not integers: a shard's number cannot be passed where a ticket is meant. An id is as
-// cheap as its number, compares and hashes like it, and is built only on purpose: ShardId{3}.
+// Ids are types, not integers: a shard's number cannot be passed where a ticket is meant. An id is
+// as cheap as its number, compares and hashes like it, and is built only on purpose: ShardId{3}.
 #pragma once
 
 #include <compare>
@@ -18,8 +18,6 @@ struct StrongId {
 
 // One thread's share of the node, counted from 0.
 using ShardId = StrongId<struct ShardTag, std::uint8_t>;
-// A connection of this process; never used again.
-using ConnId = StrongId<struct ConnTag, std::uint64_t>;
 // Names a batch of one shard: each shard counts its own, upwards from 1. 0 means "none".
 using StoreTicket = StrongId<struct StoreTicketTag, std::uint64_t>;
 

@@ -1,5 +1,6 @@
-// Expected failures are values. This header is the only place that names the library behind Result, so that
-// std::expected can take its place once every compiler of ours has it: use only what both offer.
+// Expected failures are values. This header is the only place that names the library behind Result,
+// so that std::expected can take its place once every compiler of ours has it: use only what both
+// offer.
 #pragma once
 
 #include <tl/expected.hpp>
@@ -18,7 +19,7 @@ auto failure(E error) {
 }  // namespace vmq
 
 // Unpacks a Result into `name`, or returns its error from the enclosing function.
-#define VMQ_TRY(name, expression)                                    \
-  auto name##_result = (expression);                                 \
-  if (!name##_result) return ::vmq::failure(name##_result.error());  \
+#define VMQ_TRY(name, expression)                                   \
+  auto name##_result = (expression);                                \
+  if (!name##_result) return ::vmq::failure(name##_result.error()); \
   auto name = std::move(*name##_result)

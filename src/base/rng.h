@@ -1,4 +1,5 @@
-// The only source of chance: xoshiro256**, seeded by the shell from the system and by the simulator from its seed.
+// The only source of chance: xoshiro256**, seeded by the shell from the system and by the simulator
+// from its seed.
 #pragma once
 
 #include <array>

@@ -25,7 +25,8 @@ struct Instant {
   friend constexpr Duration operator-(Instant a, Instant b) { return {a.ms - b.ms}; }
 };
 
-// Wall-clock time: milliseconds since 1970-01-01 UTC. Only for what must survive a restart (expiry, will delay).
+// Wall-clock time: milliseconds since 1970-01-01 UTC. Only for what must survive a restart (expiry,
+// will delay).
 struct WallTime {
   std::int64_t ms = 0;
   friend constexpr auto operator<=>(WallTime, WallTime) = default;

@@ -1,6 +1,7 @@
-// What must now happen. A turn of a shard collects the effects of all its inputs in one reused Effects and carries
-// them out at its end, in this order: submit the batch, push the forwards, write the touched outboxes, close, hand
-// over, ask, load. Bytes that must wait for the disk are not in any outbox yet: the core holds them until on_stored.
+// What must now happen. A turn of a shard collects the effects of all its inputs in one reused
+// Effects and carries them out at its end, in this order: submit the batch, push the forwards,
+// write the touched outboxes, close, hand over, ask, load. Bytes that must wait for the disk are
+// not in any outbox yet: the core holds them until on_stored.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "base/bytes.h"
 #include "core/ids.h"
 #include "store/batch.h"
+#include "store/store.h"
 
 namespace vmq::core {
 
@@ -23,39 +25,34 @@ struct Close {
   CloseHow how = CloseHow::Flush;
 };
 
-// The connection's client id lives on another shard: move the socket and its unread bytes (CONNECT included) there.
-// The core has forgotten the connection; the other shard's core gets on_accepted and then the bytes.
+// The connection's client id lives on another shard: move the socket and its unread bytes (CONNECT
+// included) there. The core has forgotten the connection; the other shard's core gets on_accepted
+// and then the bytes.
 struct Handover {
   ConnId conn;
   std::uint8_t shard = 0;
 };
 
-// A question that takes time: does this password fit? Answered by on_verdict. Strings are owned: the turn ends.
+// A question that takes time: does this password fit? Answered by on_verdict. Strings are owned:
+// the turn ends.
 struct Ask {
   AskId id;
   std::string user_name;
   std::string password;
 };
 
-// A question to the store; answered by on_loaded. Exactly one of the two forms.
-struct Load {
-  std::uint64_t id = 0;
-  store::Space space = store::Space::Queue;
-  std::string from;                // range [from, to), at most rows_max rows
-  std::string to;
-  std::uint32_t rows_max = 0;
-  std::vector<std::string> keys;   // or: these keys
-};
-
 struct Effects {
-  store::Batch batch;                            // one atomic unit; its ticket is ShardCore::turn_ticket()
-  std::vector<ConnId> touched;                   // outboxes that got bytes (each once)
-  std::vector<std::vector<std::uint8_t>> forwards;  // one buffer of frames for each shard, by shard number
+  store::Batch batch;           // one atomic unit
+  std::uint64_t ticket = 0;     // its ticket; 0: nothing to submit. May come with an empty batch
+  std::vector<ConnId> touched;  // outboxes that got bytes (each once)
+  std::vector<std::vector<std::uint8_t>>
+      forwards;  // one buffer of frames for each shard, by shard number
   std::vector<Close> closes;
   std::vector<Handover> handovers;
   std::vector<Ask> asks;
-  std::vector<Load> loads;
-  std::vector<ConnId> resumes;                   // feed these connections' kept bytes again
+  std::vector<store::LoadRequest> loads;          // answered by on_loaded
+  std::vector<store::LoadKeysRequest> key_loads;  // likewise
+  std::vector<ConnId> resumes;                    // feed these connections' kept bytes again
 };
 
 }  // namespace vmq::core

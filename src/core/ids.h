@@ -7,8 +7,8 @@
 
 namespace vmq::core {
 
-// A connection of one shard: slot in the low half (small, reused: the shell may index arrays by it), incarnation in the
-// high half, so that an input for a connection that is gone is recognised.
+// A connection of one shard: slot in the low half (small, reused: the shell may index arrays by
+// it), incarnation in the high half, so that an input for a connection that is gone is recognised.
 struct ConnId {
   std::uint64_t value = ~std::uint64_t{0};
   std::uint32_t slot() const { return static_cast<std::uint32_t>(value); }

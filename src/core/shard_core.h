@@ -7,9 +7,11 @@
 //
 // Lifetime: as long as its shard. Thread: its shard's. Invariants:
 //   1. A client id has at most one session, and a session at most one connection.
-//   2. Bytes that promise something (PUBACK, PUBREC, PUBCOMP, SUBACK of a durable session …) enter an outbox only
+//   2. Bytes that promise something (PUBACK, PUBREC, PUBCOMP, SUBACK of a durable session …) enter
+//   an outbox only
 //      when the batch that keeps the promise is durable.
-//   3. A session's packet identifiers follow from its queue's sequence numbers, so they need no table of their own.
+//   3. A session's packet identifiers follow from its queue's sequence numbers, so they need no
+//   table of their own.
 #pragma once
 
 #include <cstddef>
@@ -40,19 +42,16 @@ struct ConnInfo {
 
 // What became of bytes offered to on_bytes.
 struct Taken {
-  std::size_t consumed = 0;  // of the bytes offered; the shell keeps the rest and offers it again, in front of new bytes
-  std::size_t wanted = 0;    // total bytes that the kept packet needs before it is worth calling again (0: unknown)
-  bool paused = false;       // do not read on before the connection is in Effects::resumes
+  std::size_t consumed = 0;  // of the bytes offered; the shell keeps the rest and offers it again,
+                             // in front of new bytes
+  std::size_t wanted =
+      0;  // total bytes that the kept packet needs before it is worth calling again (0: unknown)
+  bool paused = false;  // do not read on before the connection is in Effects::resumes
 };
 
 enum class CloseCause : std::uint8_t { PeerClosed, ReadError, WriteError, Shutdown };
 
 enum class Verdict : std::uint8_t { Accept, Reject, Next };
-
-struct LoadedRow {
-  std::string_view key;
-  ByteView value;
-};
 
 class ShardCore {
  public:
@@ -72,9 +71,10 @@ class ShardCore {
   void on_peer(std::uint8_t from_shard, ByteView frames);
   // Every batch up to `ticket` is durable.
   void on_stored(std::uint64_t ticket);
-  // The store can (not) take writes: durable publishes are refused while it cannot.
-  void on_store_health(bool writable);
-  void on_loaded(std::uint64_t load, const std::vector<LoadedRow>& rows);
+  // The store can (not) take writes: durable publishes are refused while it cannot, and publishers
+  // are not read from while it is congested. Call when either changed.
+  void on_store_health(bool writable, bool congested);
+  void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
   // Everything that is due, bounded work a call.
   void on_timer();

@@ -1,6 +1,7 @@
-// A message: topic, payload and the v5 properties that travel with it, in one immutable allocation that queues and
-// sockets share by counting. A message belongs to one shard (the count is a plain number); it crosses to another
-// shard, to a node or to disk as a record of bytes (message_record.h) and is built anew there.
+// A message: topic, payload and the v5 properties that travel with it, in one immutable allocation
+// that queues and sockets share by counting. A message belongs to one shard (the count is a plain
+// number); it crosses to another shard, to a node or to disk as a record of bytes
+// (message_record.h) and is built anew there.
 //
 //   | refs | sizes | qos, retain | expires_at | stored_at | topic … | properties … | payload … |
 #pragma once
@@ -18,7 +19,7 @@ namespace vmq::session {
 // What a message says, as views: of a packet, of a record, or of a Message.
 struct MessageView {
   std::string_view topic;
-  ByteView properties;     // encoded v5 properties to pass on unchanged
+  ByteView properties;  // encoded v5 properties to pass on unchanged
   ByteView payload;
   WallTime expires_at{0};  // 0: never
   std::uint8_t qos = 0;
@@ -53,9 +54,7 @@ class Message {
   // Copies everything that `view` shows into one allocation.
   static MessageRef make(const MessageView& view);
 
-  std::string_view topic() const {
-    return {reinterpret_cast<const char*>(bytes()), topic_size_};
-  }
+  std::string_view topic() const { return {reinterpret_cast<const char*>(bytes()), topic_size_}; }
   ByteView properties() const { return {bytes() + topic_size_, properties_size_}; }
   ByteView payload() const { return {bytes() + topic_size_ + properties_size_, payload_size_}; }
   WallTime expires_at() const { return expires_at_; }

@@ -1,10 +1,14 @@
 // What waits for one socket. Two ideas make it cheap:
 //
-//   1. A turn's packets are encoded into one TurnArena that all connections of a shard share; an outbox holds only
-//      pieces (address, size) of it. Packets that stand behind one another in the arena become one piece, so a burst
-//      for one subscriber, or the same bytes for a thousand, costs one piece each and no copy.
-//   2. Arena memory ends with the turn. The shell writes every touched outbox once (`writev` of its pieces); what
-//      the socket did not take is copied into memory of its own by keep(). So a slow reader pins its own bytes only.
+//   1. A turn's packets are encoded into one TurnArena that all connections of a shard share; an
+//   outbox holds only
+//      pieces (address, size) of it. Packets that stand behind one another in the arena become one
+//      piece, so a burst for one subscriber, or the same bytes for a thousand, costs one piece each
+//      and no copy.
+//   2. Arena memory ends with the turn. The shell writes every touched outbox once (`writev` of its
+//   pieces); what
+//      the socket did not take is copied into memory of its own by keep(). So a slow reader pins
+//      its own bytes only.
 //
 //        arena  |pub a|pub a|pub b|pub b|pub b|ack|
 //        outbox 1 ─┴─────┘     │     │     │    │      pieces {0..2}
@@ -26,9 +30,11 @@ namespace vmq::session {
 // Memory for bytes that live until the end of the turn. Belongs to one shard.
 class TurnArena {
  public:
-  // Room for `size` bytes, behind the last ones where they fit, so that neighbours can be sent as one piece.
+  // Room for `size` bytes, behind the last ones where they fit, so that neighbours can be sent as
+  // one piece.
   std::uint8_t* allocate(std::size_t size) {
-    if (size > left_) [[unlikely]] return allocate_chunk(size);
+    if (size > left_) [[unlikely]]
+      return allocate_chunk(size);
     std::uint8_t* result = next_;
     next_ += size;
     left_ -= size;
@@ -56,13 +62,13 @@ class TurnArena {
   std::vector<Chunk> chunks_;
 };
 
-// One run of bytes for a socket. Layout of `struct iovec` in its first two members, so that the shell hands a row of
-// pieces' heads to writev after copying them.
+// One run of bytes for a socket. Layout of `struct iovec` in its first two members, so that the
+// shell hands a row of pieces' heads to writev after copying them.
 struct Piece {
   const std::uint8_t* data = nullptr;
   std::size_t size = 0;
-  MessageRef message;                         // set: the bytes are the message's own (big payloads)
-  std::unique_ptr<std::uint8_t[]> own;        // set: the bytes are the outbox's own (kept after a turn)
+  MessageRef message;                   // set: the bytes are the message's own (big payloads)
+  std::unique_ptr<std::uint8_t[]> own;  // set: the bytes are the outbox's own (kept after a turn)
   bool is_turn_memory() const { return !message && !own; }
 };
 

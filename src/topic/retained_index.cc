@@ -215,12 +215,14 @@ RetainedIndex::Put RetainedIndex::put(std::string_view mountpoint, std::string_v
   return {sequence_, replaced};
 }
 
-bool RetainedIndex::erase(std::string_view mountpoint, std::string_view topic) {
+bool RetainedIndex::erase(std::string_view mountpoint, std::string_view topic,
+                          std::uint64_t& sequence) {
   const WriterGuard guard(lock_);
   World* const world = worlds_->find(mountpoint);
   if (world == nullptr || worlds_->find(*world, topic) == nullptr) return false;
   worlds_->erase(*world, world->pages.lower_bound(topic));
   worlds_->drop_if_empty(*world);
+  sequence = ++sequence_;
   return true;
 }
 

@@ -68,7 +68,12 @@ class RetainedIndex {
 
   // Copies the blob. REQUIRES: a valid topic name.
   Put put(std::string_view mountpoint, std::string_view topic, ByteView blob, WallTime expires_at);
-  bool erase(std::string_view mountpoint, std::string_view topic);
+  // `sequence` orders the erasure among the puts, for whoever writes both down.
+  bool erase(std::string_view mountpoint, std::string_view topic, std::uint64_t& sequence);
+  bool erase(std::string_view mountpoint, std::string_view topic) {
+    std::uint64_t sequence;
+    return erase(mountpoint, topic, sequence);
+  }
   // Calls `visit` and returns true if the topic has a message. Expired ones are shown too: only the
   // caller knows the time.
   bool get(std::string_view mountpoint, std::string_view topic, Visitor visit) const;

@@ -1,0 +1,242 @@
+// Bytes into packets: frames are cut, decoded, and handed to the file of their packet. Whatever a
+// client does wrong ends its own connection and nothing else.
+#include "base/expect.h"
+#include "core/shard.h"
+
+namespace vmq::core {
+
+namespace {
+
+// What a packet handler's decode error means for the connection.
+struct Refusal {
+  mqtt::ReasonCode reason;
+  std::string_view text;
+};
+
+Refusal refusal_of(mqtt::DecodeError error) {
+  return {mqtt::reason_of(error), mqtt::to_string(error)};
+}
+
+}  // namespace
+
+ConnId Shard::accept(ConnInfo info) {
+  std::uint32_t slot;
+  if (free_connections_.empty()) {
+    slot = static_cast<std::uint32_t>(connections_.size());
+    connections_.push_back(std::make_unique<Connection>());
+  } else {
+    slot = free_connections_.back();
+    free_connections_.pop_back();
+    if (connections_[slot] == nullptr) connections_[slot] = std::make_unique<Connection>();
+  }
+  Connection& conn = *connections_[slot];
+  VMQ_EXPECT(conn.phase == Connection::Phase::Free);
+  conn.phase = Connection::Phase::AwaitConnect;
+  conn.listener = static_cast<std::uint16_t>(info.listener);
+  conn.peer = std::move(info.peer);
+  conn.last_received = now_.instant;
+  counters_.count(Plain::SocketOpen);
+  counters_.raise(Gauge::TotalActiveConnections);
+  timers_.add(now_.instant + config().session.connect_timeout,
+              {TimerKind::Connect, slot, conn.incarnation});
+  return id_of(conn, slot);
+}
+
+ConnId Shard::id_of(const Connection& conn, std::uint32_t slot) const {
+  return {(static_cast<std::uint64_t>(conn.incarnation) << 32) | slot};
+}
+
+Connection* Shard::find(ConnId id) {
+  if (id.slot() >= connections_.size()) return nullptr;
+  Connection* conn = connections_[id.slot()].get();
+  if (conn == nullptr || conn->incarnation != id.value >> 32) return nullptr;
+  return conn->phase == Connection::Phase::Free ? nullptr : conn;
+}
+
+void Shard::forget(std::uint32_t slot) {
+  forget_silently(slot);
+  counters_.count(Plain::SocketClose);
+  counters_.lower(Gauge::TotalActiveConnections);
+}
+
+void Shard::forget_silently(std::uint32_t slot) {
+  Connection& conn = *connections_[slot];
+  conn.outbox.clear(pieces_);
+  asks_.erase(conn.ask);
+  const std::uint32_t incarnation = conn.incarnation + 1;
+  conn = Connection{};
+  conn.incarnation = incarnation;
+  free_connections_.push_back(slot);
+}
+
+void Shard::on_closed(ConnId id, CloseCause cause) {
+  Connection* conn = find(id);
+  if (conn == nullptr) return;
+  if (cause == CloseCause::ReadError || cause == CloseCause::WriteError) {
+    counters_.count(Plain::SocketError);
+  }
+  if (conn->session != no_slot) go_offline(*sessions_[conn->session], true);
+  forget(id.slot());
+}
+
+void Shard::drop(std::uint32_t slot, CloseHow how) {
+  Connection& conn = *connections_[slot];
+  if (conn.phase == Connection::Phase::Closing) return;
+  if (conn.session != no_slot) go_offline(*sessions_[conn.session], true);
+  conn.phase = Connection::Phase::Closing;
+  effects_.closes.push_back({id_of(conn, slot), how});
+}
+
+void Shard::disconnect(std::uint32_t slot, mqtt::ReasonCode reason, std::string_view text) {
+  if (connections_[slot]->phase == Connection::Phase::Closing) return;
+  if (connections_[slot]->phase == Connection::Phase::Online) send_disconnect(slot, reason, text);
+  drop(slot, CloseHow::Flush);
+}
+
+void Shard::resume(std::uint32_t slot) {
+  Connection& conn = *connections_[slot];
+  if (!conn.is_paused) return;
+  conn.is_paused = false;
+  effects_.resumes.push_back(id_of(conn, slot));
+}
+
+namespace {
+
+// Packets other than CONNECT and PUBLISH, which are hotter or longer.
+bool dispatch(Shard& shard, std::uint32_t slot, mqtt::Version version, const mqtt::FrameHead& head,
+              ByteView body, mqtt::DecodeError& error) {
+  using mqtt::PacketType;
+  auto run = [&error](auto decoded, auto&& handler) {
+    if (!decoded) {
+      error = decoded.error();
+      return false;
+    }
+    handler(*decoded);
+    return true;
+  };
+  switch (head.type) {
+    case PacketType::Puback:
+      return run(mqtt::decode_ack(version, head.type, head.flags, body),
+                 [&](const mqtt::AckFields& ack) { shard.on_puback(slot, ack); });
+    case PacketType::Pubrec:
+      return run(mqtt::decode_ack(version, head.type, head.flags, body),
+                 [&](const mqtt::AckFields& ack) { shard.on_pubrec(slot, ack); });
+    case PacketType::Pubrel:
+      return run(mqtt::decode_ack(version, head.type, head.flags, body),
+                 [&](const mqtt::AckFields& ack) { shard.on_pubrel(slot, ack); });
+    case PacketType::Pubcomp:
+      return run(mqtt::decode_ack(version, head.type, head.flags, body),
+                 [&](const mqtt::AckFields& ack) { shard.on_pubcomp(slot, ack); });
+    case PacketType::Subscribe:
+      return run(mqtt::decode_subscribe(version, head.flags, body),
+                 [&](const mqtt::SubscribeView& packet) { shard.on_subscribe(slot, packet); });
+    case PacketType::Unsubscribe:
+      return run(mqtt::decode_unsubscribe(version, head.flags, body),
+                 [&](const mqtt::UnsubscribeView& packet) { shard.on_unsubscribe(slot, packet); });
+    case PacketType::Pingreq: {
+      const auto decoded = mqtt::decode_ping(version, head.flags, body);
+      if (!decoded) {
+        error = decoded.error();
+        return false;
+      }
+      shard.on_pingreq(slot);
+      return true;
+    }
+    case PacketType::Disconnect:
+      return run(mqtt::decode_disconnect(version, head.flags, body),
+                 [&](const mqtt::DisconnectView& packet) { shard.on_disconnect(slot, packet); });
+    case PacketType::Auth:
+      if (version != mqtt::Version::V5) break;
+      return run(mqtt::decode_auth(version, head.flags, body),
+                 [&](const mqtt::AuthView& packet) { shard.on_auth(slot, packet); });
+    default:
+      break;
+  }
+  // CONNECT a second time [MQTT-3.1.0-2], or a packet that only servers send.
+  shard.disconnect(slot, mqtt::ReasonCode::ProtocolError, "unexpected packet");
+  return true;
+}
+
+}  // namespace
+
+Taken Shard::on_bytes(ConnId id, ByteView bytes) {
+  Connection* found = find(id);
+  if (found == nullptr) return {bytes.size(), 0, false};
+  const std::uint32_t slot = id.slot();
+  Connection& conn = *found;
+  conn.last_received = now_.instant;
+  Taken taken;
+  while (taken.consumed < bytes.size()) {
+    if (conn.phase == Connection::Phase::Closing) return {bytes.size(), 0, false};
+    if (conn.phase == Connection::Phase::Verifying && !conn.has_verdict) {
+      conn.is_paused = taken.paused = true;
+      return taken;
+    }
+    const ByteView rest = bytes.subspan(taken.consumed);
+    const bool has_version =
+        conn.phase == Connection::Phase::Online || conn.phase == Connection::Phase::Authenticating;
+    const mqtt::FrameResult frame = mqtt::read_frame_head(
+        rest, {has_version ? conn.version : mqtt::Version::V311, mqtt::remaining_length_max + 5});
+    if (frame.status == mqtt::FrameResult::Status::NeedMore) return taken;
+    if (frame.status == mqtt::FrameResult::Status::Error) {
+      const Refusal refusal = refusal_of(frame.error);
+      disconnect(slot, refusal.reason, refusal.text);
+      return {bytes.size(), 0, false};
+    }
+    const mqtt::FrameHead& head = frame.head;
+    if (!is_size_allowed(conn, slot, head)) return {bytes.size(), 0, false};
+    if (rest.size() < head.packet_size()) {
+      taken.wanted = head.packet_size();
+      return taken;
+    }
+    const ByteView body = rest.subspan(head.header_size, head.remaining_length);
+    if (conn.phase == Connection::Phase::Online && head.type == mqtt::PacketType::Publish) {
+      if (!on_publish(slot, head, body)) {
+        conn.is_paused = taken.paused = true;
+        return taken;
+      }
+    } else if (!has_version) {
+      const Taken connect = on_connect(slot, head, body);
+      // Handed over, or waiting for a verdict: CONNECT stays with the shell.
+      if (connect.consumed == 0) {
+        taken.paused = connect.paused;
+        return taken;
+      }
+    } else if (conn.phase == Connection::Phase::Authenticating &&
+               head.type != mqtt::PacketType::Auth && head.type != mqtt::PacketType::Disconnect) {
+      // [MQTT-4.12.0-1], [MQTT-3.1.2-30]: nothing else before CONNACK.
+      drop(slot, CloseHow::Flush);
+    } else {
+      mqtt::DecodeError error = mqtt::DecodeError::Truncated;
+      if (!dispatch(*this, slot, conn.version, head, body, error)) {
+        const Refusal refusal = refusal_of(error);
+        disconnect(slot, refusal.reason, refusal.text);
+      }
+    }
+    taken.consumed += head.packet_size();
+  }
+  return taken;
+}
+
+bool Shard::is_size_allowed(Connection& conn, std::uint32_t slot, const mqtt::FrameHead& head) {
+  const std::uint32_t message_max = config().session.message_size_max;
+  // The setting bounds payloads; a topic and properties may come on top. Before CONNECT is read
+  // nobody needs more than its largest sensible form.
+  constexpr std::uint32_t headroom = 65536 + 65536;
+  const std::uint32_t connect_max = 256 * 1024;
+  std::uint64_t limit = std::uint64_t{message_max} + headroom;
+  if (conn.phase == Connection::Phase::AwaitConnect) limit = connect_max;
+  if (head.remaining_length <= limit) return true;
+  counters_.count(PerVersion::InvalidMsgSizeError, conn.is_v5());
+  disconnect(slot, mqtt::ReasonCode::PacketTooLarge, "packet too large");
+  return false;
+}
+
+void Shard::on_pingreq(std::uint32_t slot) {
+  const bool v5 = connections_[slot]->is_v5();
+  counters_.count(PerVersion::PingreqReceived, v5);
+  counters_.count(PerVersion::PingrespSent, v5);
+  mqtt::write_ping(mqtt::PacketType::Pingresp, reserve(slot, mqtt::ping_size));
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,278 @@
+#include "core/journal.h"
+
+#include "base/bytes.h"
+#include "base/expect.h"
+#include "session/message_record.h"
+
+namespace vmq::core {
+
+namespace {
+
+// Large enough that a record's fixed cost is shared by some dozen messages, small enough that
+// reading one session's messages does not read many of others.
+constexpr std::size_t chunk_bytes = 4096;
+constexpr std::uint64_t counter_mask = (std::uint64_t{1} << 56) - 1;
+
+std::uint64_t with_shard(std::uint8_t shard, std::uint64_t counter) {
+  return (static_cast<std::uint64_t>(shard) << 56) | (counter & counter_mask);
+}
+
+// Takes numbers off the front of a view; `ok` turns false where bytes are missing.
+struct Reader {
+  ByteView bytes;
+  bool ok = true;
+  const std::uint8_t* take(std::size_t size) {
+    if (bytes.size() < size) {
+      ok = false;
+      return nullptr;
+    }
+    const std::uint8_t* at = bytes.data();
+    bytes = bytes.subspan(size);
+    return at;
+  }
+  std::uint8_t u8() {
+    const std::uint8_t* at = take(1);
+    return at == nullptr ? std::uint8_t{0} : *at;
+  }
+  std::uint16_t u16() {
+    const std::uint8_t* at = take(2);
+    return at == nullptr ? std::uint16_t{0} : load_be16(at);
+  }
+  std::uint32_t u32() {
+    const std::uint8_t* at = take(4);
+    return at == nullptr ? 0 : load_be32(at);
+  }
+  std::uint64_t u64() {
+    const std::uint8_t* at = take(8);
+    return at == nullptr ? 0 : load_be64(at);
+  }
+};
+
+}  // namespace
+
+bool next_journal_entry(ByteView& bytes, JournalEntry& entry) {
+  if (bytes.empty()) return false;
+  Reader reader{bytes};
+  entry = JournalEntry{};
+  const std::uint8_t op = reader.u8();
+  if (op < static_cast<std::uint8_t>(JournalOp::Enqueued)) return false;
+  if (op > static_cast<std::uint8_t>(JournalOp::Applied)) return false;
+  entry.op = static_cast<JournalOp>(op);
+  switch (entry.op) {
+    case JournalOp::Enqueued: {
+      entry.session = reader.u64();
+      entry.seq = reader.u64();
+      entry.stored.chunk = reader.u64();
+      entry.stored.index = reader.u16();
+      entry.flags = reader.u8();
+      const std::uint16_t count = reader.u16();
+      for (std::uint16_t i = 0; i < count && reader.ok; ++i) {
+        entry.subscription_ids.push_back(reader.u32());
+      }
+      break;
+    }
+    case JournalOp::Done:
+    case JournalOp::Released:
+      entry.session = reader.u64();
+      entry.seq = reader.u64();
+      break;
+    case JournalOp::InboundTaken:
+    case JournalOp::InboundFreed:
+      entry.session = reader.u64();
+      entry.packet_id = reader.u16();
+      break;
+    case JournalOp::Owed: {
+      entry.shard = reader.u8();
+      entry.seq = reader.u64();
+      const std::uint32_t size = reader.u32();
+      const std::uint8_t* at = reader.take(size);
+      if (at != nullptr) entry.frame = {at, size};
+      break;
+    }
+    case JournalOp::OwedSettled:
+    case JournalOp::Applied:
+      entry.shard = reader.u8();
+      entry.seq = reader.u64();
+      break;
+  }
+  if (!reader.ok) return false;
+  bytes = reader.bytes;
+  return true;
+}
+
+std::string journal_key(std::uint8_t shard, std::uint64_t turn) {
+  std::uint8_t key[9];
+  key[0] = shard;
+  store_be64(key + 1, turn);
+  return std::string(as_text({key, sizeof key}));
+}
+
+std::string chunk_key(std::uint64_t chunk) {
+  std::uint8_t key[8];
+  store_be64(key, chunk);
+  return std::string(as_text({key, sizeof key}));
+}
+
+bool ChunkReader::read(std::uint16_t index, session::MessageView& message) {
+  while (at_ < chunk_.size()) {
+    const std::optional<session::ParsedRecord> parsed =
+        session::parse_message_record(chunk_.subspan(at_));
+    if (!parsed) return false;
+    if (next_ == index) {
+      message = parsed->message;
+      return true;
+    }
+    at_ += parsed->size;
+    ++next_;
+  }
+  return false;
+}
+
+Journal::Journal(Start start)
+    : shard_(start.shard),
+      turn_(start.next_turn),
+      next_chunk_(start.next_chunk),
+      next_session_(start.next_session),
+      chunk_refs_(std::move(start.chunk_refs)) {
+  if (start.live_turn != 0) live_turns_.push_back({start.live_turn, 0});
+}
+
+SessionNumber Journal::new_session_number() { return with_shard(shard_, next_session_++); }
+
+void Journal::put16(std::uint16_t value) {
+  ops_.resize(ops_.size() + 2);
+  store_be16(ops_.data() + ops_.size() - 2, value);
+}
+void Journal::put32(std::uint32_t value) {
+  ops_.resize(ops_.size() + 4);
+  store_be32(ops_.data() + ops_.size() - 4, value);
+}
+void Journal::put64(std::uint64_t value) {
+  ops_.resize(ops_.size() + 8);
+  store_be64(ops_.data() + ops_.size() - 8, value);
+}
+
+void Journal::begin(JournalOp op) {
+  put8(static_cast<std::uint8_t>(op));
+  ++operations_;
+}
+
+session::StoredAt Journal::store(const session::MessageView& message) {
+  if (open_chunk_ == 0) open_chunk_ = with_shard(shard_, next_chunk_++);
+  const session::StoredAt stored{open_chunk_, chunk_count_};
+  session::append_message_record(message, chunk_);
+  ++chunk_count_;
+  // Held by the open chunk itself until it is closed, so that it cannot vanish while it fills.
+  if (chunk_count_ == 1) ++chunk_refs_[open_chunk_];
+  if (chunk_.size() >= chunk_bytes) close_chunk();
+  return stored;
+}
+
+void Journal::close_chunk() {
+  closed_.push_back({open_chunk_, std::move(chunk_)});
+  chunk_.clear();
+  const session::StoredAt stored{open_chunk_, 0};
+  open_chunk_ = 0;
+  chunk_count_ = 0;
+  unref(stored);
+}
+
+void Journal::enqueued(SessionNumber session, std::uint64_t seq, const session::QueueEntry& entry) {
+  begin(JournalOp::Enqueued);
+  put64(session);
+  put64(seq);
+  put64(entry.stored.chunk);
+  put16(entry.stored.index);
+  put8(static_cast<std::uint8_t>(entry.qos | (entry.retain ? queued_retain : 0)));
+  const std::span<const std::uint32_t> ids = entry.subscription_ids.view();
+  put16(static_cast<std::uint16_t>(ids.size()));
+  for (std::uint32_t id : ids) put32(id);
+  ++chunk_refs_[entry.stored.chunk];
+}
+
+void Journal::done(SessionNumber session, std::uint64_t seq, session::StoredAt stored) {
+  begin(JournalOp::Done);
+  put64(session);
+  put64(seq);
+  unref(stored);
+}
+
+void Journal::released(SessionNumber session, std::uint64_t seq) {
+  begin(JournalOp::Released);
+  put64(session);
+  put64(seq);
+}
+
+void Journal::inbound_taken(SessionNumber session, std::uint16_t packet_id) {
+  begin(JournalOp::InboundTaken);
+  put64(session);
+  put16(packet_id);
+}
+
+void Journal::inbound_freed(SessionNumber session, std::uint16_t packet_id) {
+  begin(JournalOp::InboundFreed);
+  put64(session);
+  put16(packet_id);
+}
+
+void Journal::owed(std::uint8_t shard, std::uint64_t number, ByteView frame) {
+  begin(JournalOp::Owed);
+  put8(shard);
+  put64(number);
+  put32(static_cast<std::uint32_t>(frame.size()));
+  ops_.insert(ops_.end(), frame.begin(), frame.end());
+}
+
+void Journal::owed_settled(std::uint8_t shard, std::uint64_t number) {
+  begin(JournalOp::OwedSettled);
+  put8(shard);
+  put64(number);
+}
+
+void Journal::applied(std::uint8_t shard, std::uint64_t number) {
+  begin(JournalOp::Applied);
+  put8(shard);
+  put64(number);
+}
+
+void Journal::unref(session::StoredAt stored) {
+  if (stored.chunk == 0) return;
+  const auto found = chunk_refs_.find(stored.chunk);
+  VMQ_EXPECT(found != chunk_refs_.end());
+  if (--found->second == 0) {
+    chunk_refs_.erase(found);
+    unreferenced_.push_back(stored.chunk);
+  }
+}
+
+void Journal::settled_before(std::uint64_t turn) {
+  if (turn > settled_) settled_ = turn;
+}
+
+void Journal::end_turn(store::Batch& batch) {
+  if (open_chunk_ != 0) close_chunk();
+  // A chunk that was made and given up in the same turn is never written.
+  for (ClosedChunk& chunk : closed_) {
+    if (chunk_refs_.contains(chunk.number)) {
+      batch.put(store::Space::Message, chunk_key(chunk.number), chunk.bytes);
+    }
+  }
+  closed_.clear();
+  for (std::uint64_t chunk : unreferenced_) batch.erase(store::Space::Message, chunk_key(chunk));
+  unreferenced_.clear();
+  if (!ops_.empty()) {
+    batch.put(store::Space::Journal, journal_key(shard_, turn_), ops_);
+    live_turns_.push_back({turn_, static_cast<std::uint32_t>(ops_.size())});
+    live_bytes_ += ops_.size();
+    ops_.clear();
+    if (ops_.capacity() > (1u << 20)) ops_.shrink_to_fit();
+  }
+  while (!live_turns_.empty() && live_turns_.front().turn < settled_) {
+    batch.erase(store::Space::Journal, journal_key(shard_, live_turns_.front().turn));
+    live_bytes_ -= live_turns_.front().bytes;
+    live_turns_.pop_front();
+  }
+  ++turn_;
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,39 @@
+// Every maximum of the core that is not a setting, with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vmq::core {
+
+struct Limits {
+  // Entries of a durable session's queue held in memory while its client is connected; more goes to
+  // disk. Large enough to cover a round trip at full speed, small enough that 100,000 slow clients
+  // cost little.
+  std::uint32_t window_max = 512;
+  // The same while the client is away: what it will be sent first.
+  std::uint32_t window_offline_max = 16;
+  // References of an unsettled tail (64 bytes each) before they become a block on disk.
+  std::uint32_t tail_max = 128;
+  // Entries in a block on disk.
+  std::uint32_t block_max = 256;
+  // Entries whose bytes are read from disk at a time for one session.
+  std::uint32_t load_ahead = 256;
+  // Journal turns and bytes after which the longest unsettled session is settled.
+  std::uint32_t journal_turns_max = 1024;
+  std::size_t journal_bytes_max = 16u << 20;
+  // Sessions settled in one turn.
+  std::uint32_t settle_per_turn = 64;
+  // Payloads of this size and more are shared by their receivers instead of copied for each.
+  std::size_t shared_payload_min = 8192;
+  // A turn that has made so many bytes is ended before more input is read.
+  std::size_t turn_bytes_max = 2u << 20;
+  // Timers served in one turn.
+  std::uint32_t timers_per_turn = 1024;
+  // Retained messages sent for one subscription in one turn.
+  std::uint32_t retained_per_turn = 1000;
+  // Packet identifiers at QoS 2 that one client may leave open.
+  std::uint32_t inbound_qos2_max = 65535;
+};
+
+}  // namespace vmq::core

@@ -1,0 +1,83 @@
+// What clients answer to our PUBLISH packets.
+#include "base/expect.h"
+#include "core/shard.h"
+
+namespace vmq::core {
+
+namespace {
+using mqtt::ReasonCode;
+using session::Delivery;
+}  // namespace
+
+void Shard::finish_entry(Session& session, std::size_t index) {
+  session::OutboundQueue& queue = session.queue;
+  const session::QueueEntry& entry = queue.window()[index];
+  if (session.durable != nullptr && entry.stored.chunk != 0) {
+    journal_.done(session.durable->number, queue.seq_at(index), entry.stored);
+    mark_unsettled(session);
+  }
+  queue.finish(index);
+}
+
+void Shard::on_puback(std::uint32_t slot, const mqtt::AckFields& ack) {
+  Connection& conn = *connections_[slot];
+  Session& session = *sessions_[conn.session];
+  counters_.count(PerVersion::PubackReceived, conn.is_v5());
+  const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
+  if (!index || session.queue.window()[*index].qos != 1) {
+    counters_.count(PerVersion::PubackInvalidError, conn.is_v5());
+    return;
+  }
+  finish_entry(session, *index);
+  pump(session);
+}
+
+void Shard::on_pubrec(std::uint32_t slot, const mqtt::AckFields& ack) {
+  Connection& conn = *connections_[slot];
+  Session& session = *sessions_[conn.session];
+  counters_.count(PerVersion::PubrecReceived, conn.is_v5());
+  const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
+  if (!index || session.queue.window()[*index].qos != 2) {
+    counters_.count(PerVersion::PubrecInvalidError, conn.is_v5());
+    send_ack(slot, mqtt::PacketType::Pubrel, ack.packet_id, ReasonCode::PacketIdentifierNotFound,
+             When::Now);
+    return;
+  }
+  if (mqtt::is_error(ack.reason)) {  // [MQTT-4.3.3-5]: the client refuses the message, and that is
+                                     // the end of it.
+    finish_entry(session, *index);
+    pump(session);
+    return;
+  }
+  session::QueueEntry& entry = session.queue.window()[*index];
+  const bool is_new = entry.state != Delivery::Released;
+  session.queue.release(*index);
+  // The bytes are not needed again: only PUBREL may be repeated [MQTT-4.3.3-6].
+  if (entry.message) {
+    session.queue.account(-static_cast<std::ptrdiff_t>(entry.message->footprint()));
+    entry.message = {};
+  }
+  const bool durable = session.durable != nullptr && entry.stored.chunk != 0;
+  if (durable && is_new) {
+    // A restart must not send PUBLISH again once PUBREL is out, so this is on disk before.
+    journal_.released(session.durable->number, session.queue.seq_at(*index));
+    mark_unsettled(session);
+  }
+  send_ack(slot, mqtt::PacketType::Pubrel, ack.packet_id, ReasonCode::Success,
+           durable ? When::AfterBatch : When::Now);
+}
+
+void Shard::on_pubcomp(std::uint32_t slot, const mqtt::AckFields& ack) {
+  Connection& conn = *connections_[slot];
+  Session& session = *sessions_[conn.session];
+  counters_.count(PerVersion::PubcompReceived, conn.is_v5());
+  const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
+  if (!index || session.queue.window()[*index].state != Delivery::Released) {
+    counters_.count(PerVersion::PubcompInvalidError, conn.is_v5());
+    return;
+  }
+  finish_entry(session, *index);
+  pump(session);
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,284 @@
+// CONNECT: who is it, may it, and which session is its own. Read complete() for the order of
+// things: every refusal comes before the first effect on a session.
+#include <algorithm>
+
+#include "base/expect.h"
+#include "core/shard.h"
+#include "topic/validate.h"
+
+namespace vmq::core {
+
+namespace {
+
+using mqtt::ReasonCode;
+
+constexpr char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// "anon-" and 28 characters of chance, as clients of VerneMQ know them.
+std::string drawn_client_id(Rng& rng) {
+  std::string id = "anon-";
+  for (int i = 0; i < 28; ++i) id += base64_digits[rng.below(64)];
+  return id;
+}
+
+}  // namespace
+
+Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body) {
+  Connection& conn = *connections_[slot];
+  const Taken done{1, 0, false};
+  if (head.type != mqtt::PacketType::Connect) {  // [MQTT-3.1.0-1]
+    drop(slot, CloseHow::Abort);
+    return done;
+  }
+  const auto decoded = mqtt::decode_connect(head.flags, body, scratch_);
+  const std::optional<mqtt::Version> version = mqtt::connect_version(body);
+  if (version) conn.version = *version;
+  if (!decoded) {
+    counters_.count(PerVersion::ConnectReceived, conn.is_v5());
+    const ReasonCode reason = mqtt::reason_of(decoded.error());
+    // Malformed packets of old versions are not answered; a version or client id that is refused
+    // is.
+    const bool answered =
+        version && (conn.is_v5() || reason == ReasonCode::UnsupportedProtocolVersion ||
+                    reason == ReasonCode::ClientIdentifierNotValid);
+    refuse_connect(slot, reason, answered, mqtt::to_string(decoded.error()));
+    return done;
+  }
+  const mqtt::ConnectView& connect = *decoded;
+  const std::string_view mountpoint = listener(conn).mountpoint;
+  if (!connect.client_id.empty()) {
+    const std::uint8_t home = home_of(mountpoint, connect.client_id);
+    if (!is_local(home)) {
+      effects_.handovers.push_back({id_of(conn, slot), home});
+      counters_.lower(Gauge::TotalActiveConnections);
+      forget_silently(slot);
+      return {0, 0, true};
+    }
+  }
+  if (!conn.has_verdict) {
+    counters_.count(PerVersion::ConnectReceived, connect.version == mqtt::Version::V5);
+    const std::optional<ReasonCode> refusal = check_connect(conn, connect);
+    if (refusal) {
+      refuse_connect(slot, *refusal, true, {});
+      return done;
+    }
+  }
+  conn.request_problem_information = connect.request_problem_information;
+  conn.packet_size_max = connect.maximum_packet_size;
+  if (connect.authentication_method) {
+    begin_authentication(slot, head, body, connect);
+    return done;
+  }
+  switch (admit(slot, connect)) {
+    case Answer::Later:
+      conn.is_paused = true;
+      return {0, 0, true};
+    case Answer::Ok:
+      complete_connect(slot, connect, {});
+      return done;
+    case Answer::Error:
+    case Answer::Next: {
+      const bool wrong = conn.has_verdict && conn.verdict == Verdict::Reject;
+      // Before MQTT 5: 4 for a password that is wrong, 5 where nobody vouches for the client.
+      refuse_connect(
+          slot,
+          wrong || conn.is_v5() ? ReasonCode::BadUserNameOrPassword : ReasonCode::NotAuthorized,
+          true, {});
+      return done;
+    }
+  }
+  return done;
+}
+
+void Shard::refuse_connect(std::uint32_t slot, mqtt::ReasonCode reason, bool answered,
+                           std::string_view text) {
+  Connection& conn = *connections_[slot];
+  const bool has_code = conn.is_v5() || mqtt::return_code_of(reason).has_value();
+  if (answered && has_code) {
+    mqtt::ConnackFields fields;
+    fields.reason = reason;
+    if (conn.is_v5() && !text.empty()) fields.reason_string = text;
+    send_connack(slot, fields);
+  }
+  drop(slot, CloseHow::Flush);
+}
+
+std::optional<mqtt::ReasonCode> Shard::check_connect(const Connection& conn,
+                                                     const mqtt::ConnectView& connect) {
+  const std::uint8_t level = static_cast<std::uint8_t>(static_cast<std::uint8_t>(connect.version) |
+                                                       (connect.bridge ? 0x80 : 0));
+  if (!listener(conn).protocol_versions.allows(level))
+    return ReasonCode::UnsupportedProtocolVersion;
+  if (connect.client_id.size() > config().session.client_id_size_max) {
+    return ReasonCode::ClientIdentifierNotValid;
+  }
+  if (connect.will) {
+    if (!topic::check_name(connect.will->topic, config().session.topic_max_depth)) {
+      return ReasonCode::TopicNameInvalid;
+    }
+    if (connect.will->topic.front() == '$') return ReasonCode::NotAuthorized;
+  }
+  return std::nullopt;
+}
+
+Answer Shard::admit(std::uint32_t slot, const mqtt::ConnectView& connect) {
+  Connection& conn = *connections_[slot];
+  if (config().allow_anonymous || listener(conn).allow_anonymous_override) return Answer::Ok;
+  const HookClient client{connect.client_id, listener(conn).mountpoint, connect.user_name,
+                          conn.peer};
+  if (!conn.has_verdict) {
+    const Answer answer = ask_register(hooks_, client, connect.password);
+    if (answer != Answer::Later) return answer;
+    conn.phase = Connection::Phase::Verifying;
+    conn.ask = next_ask_++;
+    asks_.emplace(conn.ask, slot);
+    effects_.asks.push_back({{conn.ask},
+                             std::string(connect.user_name.value_or("")),
+                             std::string(as_text(connect.password.value_or(ByteView{})))});
+    return Answer::Later;
+  }
+  return conn.verdict == Verdict::Accept ? Answer::Ok : Answer::Error;
+}
+
+void Shard::on_verdict(AskId ask, Verdict verdict) {
+  const auto found = asks_.find(ask.value);
+  if (found == asks_.end()) return;
+  const std::uint32_t slot = found->second;
+  asks_.erase(found);
+  Connection& conn = *connections_[slot];
+  if (conn.phase != Connection::Phase::Verifying) return;
+  conn.phase = Connection::Phase::AwaitConnect;
+  conn.verdict = verdict;
+  conn.has_verdict = true;
+  resume(slot);
+}
+
+void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connect,
+                             std::string_view auth_user) {
+  Connection& conn = *connections_[slot];
+  const std::string_view mountpoint = listener(conn).mountpoint;
+  std::string client_id(connect.client_id);
+  if (client_id.empty()) {
+    do {
+      client_id = drawn_client_id(rng_);
+    } while (!is_local(home_of(mountpoint, client_id)));
+  }
+  const std::optional<std::string_view> user =
+      auth_user.empty() ? connect.user_name : std::optional<std::string_view>(auth_user);
+  if (connect.will && !hooks_.auth_on_publish.empty() &&
+      !may_publish(hooks_, {client_id, mountpoint, user, conn.peer}, connect.will->topic)) {
+    refuse_connect(slot, ReasonCode::NotAuthorized, true, "will topic not authorized");
+    return;
+  }
+
+  // From here on the client is let in. One session a client id: who was there before goes
+  // [MQTT-3.1.4-3].
+  std::uint32_t existing = find_session(mountpoint, client_id);
+  if (existing != no_slot && sessions_[existing]->is_online()) {
+    take_over(*sessions_[existing], connect.clean_start);
+    existing = find_session(mountpoint, client_id);
+  }
+  if (existing != no_slot && connect.clean_start) {  // [MQTT-3.1.4-4]
+    if (sessions_[existing]->will_at.ms != 0) publish_will(*sessions_[existing]);
+    end_session(*sessions_[existing]);
+    existing = no_slot;
+  }
+  const bool session_present = existing != no_slot;
+  Session& session = session_present ? *sessions_[existing] : create_session(mountpoint, client_id);
+  adopt(slot, session, connect, user);
+  answer_connect(slot, session, connect, session_present);
+  pump(session);
+}
+
+// The newer connection wins; the session stays if it may.
+void Shard::take_over(Session& session, bool clean_start) {
+  const std::uint32_t old = session.conn.slot();
+  const bool suppress_will = config().session.suppress_lwt_on_session_takeover;
+  send_disconnect(old, ReasonCode::SessionTakenOver, {});
+  // A will with a delay is cancelled by the reconnect, unless the session ends with it
+  // [MQTT-3.1.3-9].
+  const bool fires = session.will && !suppress_will &&
+                     (session.will->delay_s == 0 || session.clean || clean_start);
+  if (!fires) session.will.reset();
+  if (session.will) session.will->delay_s = 0;
+  go_offline(session, fires);
+  connections_[old]->phase = Connection::Phase::Closing;
+  effects_.closes.push_back({id_of(*connections_[old], old), CloseHow::Flush});
+}
+
+// Ties connection and session together with what CONNECT says.
+void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView& connect,
+                  std::optional<std::string_view> user) {
+  Connection& conn = *connections_[slot];
+  const bool v5 = connect.version == mqtt::Version::V5;
+  conn.phase = Connection::Phase::Online;
+  conn.session = session.slot;
+  conn.is_bridge = connect.bridge;
+  conn.keep_alive_s = connect.keep_alive;
+  const config::SessionConfig& limits = config().session;
+  conn.receive_maximum =
+      std::min({connect.receive_maximum, limits.inflight_max, limits.receive_max_client});
+  conn.alias_max_in = v5 ? limits.topic_alias_max_client : std::uint16_t{0};
+  conn.alias_max_out = std::min(connect.topic_alias_maximum, limits.topic_alias_max_broker);
+  conn.packet_size_max = connect.maximum_packet_size;
+  if (conn.keep_alive_s != 0) {
+    timers_.add(now_.instant + milliseconds(conn.keep_alive_s * 1500ll),
+                {TimerKind::KeepAlive, slot, conn.incarnation});
+  }
+  if (listener(conn).connection_lifetime_max.ms > 0) {
+    timers_.add(now_.instant + listener(conn).connection_lifetime_max,
+                {TimerKind::Lifetime, slot, conn.incarnation});
+  }
+  if (!v5 && limits.retry_interval.ms > 0) {
+    timers_.add(now_.instant + limits.retry_interval, {TimerKind::Retry, slot, conn.incarnation});
+  }
+
+  session.conn = id_of(conn, slot);
+  session.version = connect.version;
+  session.has_user_name = user.has_value();
+  session.user_name = user.value_or("");
+  // Before MQTT 5 a session that is not clean never expires, unless the operator says so.
+  session.expiry_interval_s =
+      v5 ? connect.session_expiry_interval : (connect.clean_start ? 0 : mqtt::session_expiry_never);
+  session.clean = session.expiry_interval_s == 0;
+  session.disconnected_at = {0};
+  session.will_at = {0};
+  session.queue.restart();
+  session.will.reset();
+  if (connect.will) {
+    const mqtt::WillView& will = *connect.will;
+    session::MessageView view{
+        will.topic, will.forwardable, will.payload, {0}, static_cast<std::uint8_t>(will.qos),
+        will.retain};
+    session.will = std::make_unique<Will>(
+        Will{session::Message::make(view), will.delay_interval, will.message_expiry_interval});
+  }
+  counters_.raise(Gauge::ActiveMqttConnections);
+  // A durable session that is to end with this connection stays on disk until then: it may owe what
+  // is only there.
+  if (!session.clean && session.durable == nullptr) make_durable(session);
+  if (session.durable != nullptr) save_session(session);
+  update_subscribers(session);
+}
+
+void Shard::answer_connect(std::uint32_t slot, const Session& session,
+                           const mqtt::ConnectView& connect, bool session_present) {
+  Connection& conn = *connections_[slot];
+  mqtt::ConnackFields fields;
+  fields.session_present = session_present;
+  if (conn.is_v5()) {
+    const config::SessionConfig& limits = config().session;
+    fields.receive_maximum = limits.receive_max_broker;
+    fields.topic_alias_maximum = limits.topic_alias_max_client;
+    if (connect.client_id.empty()) fields.assigned_client_identifier = session.client_id;
+    if (limits.message_size_max < config::kMqttPacketBytesMax) {
+      fields.maximum_packet_size = limits.message_size_max + 131072;
+    }
+    if (conn.extras != nullptr && !conn.extras->auth_method.empty()) {
+      fields.authentication_method = conn.extras->auth_method;
+    }
+  }
+  send_connack(slot, fields);
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,177 @@
+// Frames between the shards of a node. A frame carries one message and the names of its receivers
+// on the other shard, which need not match again. What is owed to durable sessions there is
+// numbered and stands in our journal in the same batch as everything else that the publish caused,
+// so the publisher's acknowledgement needs no second round; it is crossed off when the other shard
+// has it on its disk. After a restart the frames that were not crossed off are sent again, and the
+// other shard leaves out those whose numbers it has applied.
+//
+//   kind u8 | flags u8 | size u32 | number u64 | generation u64 | mountpoint | message record |
+//   count u32 | receivers … kind u8 | 0 | size u32 | number u64 (Confirm; the first is Publish)
+#include <algorithm>
+
+#include "base/expect.h"
+#include "core/byte_io.h"
+#include "core/shard.h"
+#include "session/message_record.h"
+
+namespace vmq::core {
+
+namespace {
+
+enum class FrameKind : std::uint8_t { Publish = 1, Confirm = 2 };
+constexpr std::uint8_t frame_again = 1;  // sent after a restart: find the receivers anew, by topic
+constexpr std::size_t frame_head_size = 6;
+
+}  // namespace
+
+void Shard::forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets) {
+  Peer& peer = peers_[shard];
+  bool owed = false;
+  for (const Target& target : targets) {
+    const topic::Subscriber subscriber = target.subscriber;
+    const bool qos0 = subscriber.qos() == 0 ||
+                      (publication.view.qos == 0 && !config().session.upgrade_outgoing_qos);
+    owed |= subscriber.durable() && !qos0;
+  }
+  const std::size_t start = peer.out.size();
+  const std::size_t record = session::message_record_size(publication.view);
+  const std::string_view mountpoint = *publication.mountpoint;
+  const std::size_t size =
+      frame_head_size + 18 + mountpoint.size() + record + 4 + targets.size() * 12;
+  peer.out.resize(start + size);
+  std::uint8_t* to = peer.out.data() + start;
+  to[0] = static_cast<std::uint8_t>(FrameKind::Publish);
+  to[1] = 0;
+  store_be32(to + 2, static_cast<std::uint32_t>(size));
+  const std::uint64_t number = owed ? peer.next_number++ : 0;
+  store_be64(to + 6, number);
+  store_be64(to + 14, publication.generation);
+  store_be16(to + 22, static_cast<std::uint16_t>(mountpoint.size()));
+  std::copy(mountpoint.begin(), mountpoint.end(), to + 24);
+  to = session::write_message_record(publication.view, to + 24 + mountpoint.size());
+  store_be32(to, static_cast<std::uint32_t>(targets.size()));
+  to += 4;
+  for (const Target& target : targets) {
+    store_be64(to, target.subscriber.word());
+    store_be32(to + 8, target.share);
+    to += 12;
+  }
+  if (!owed) return;
+  journal_.owed(shard, number, {peer.out.data() + start, size});
+  peer.owed.push_back({number, journal_.turn()});
+}
+
+void Shard::on_peer(std::uint8_t from, ByteView frames) {
+  while (!frames.empty()) {
+    VMQ_EXPECT(frames.size() >= frame_head_size);
+    const std::size_t size = load_be32(frames.data() + 2);
+    VMQ_EXPECT(size >= frame_head_size && size <= frames.size());
+    const ByteView frame = frames.first(size);
+    if (frame[0] == static_cast<std::uint8_t>(FrameKind::Publish)) {
+      on_frame(from, frame);
+    } else {
+      on_confirm(from, load_be64(frame.data() + frame_head_size));
+    }
+    frames = frames.subspan(size);
+  }
+}
+
+void Shard::on_frame(std::uint8_t from, ByteView frame) {
+  Peer& peer = peers_[from];
+  const bool again = (frame[1] & frame_again) != 0;
+  const std::uint64_t number = load_be64(frame.data() + 6);
+  if (number != 0) {
+    if (number <= peer.applied) return;
+    peer.applied = number;
+    peer.applied_this_turn = true;
+  }
+  Publication publication;
+  publication.generation = load_be64(frame.data() + 14);
+  ByteReader in(frame.subspan(22));
+  publication.mountpoint = mountpoint(in.text16());
+  const auto parsed = session::parse_message_record(in.rest());
+  VMQ_EXPECT(parsed.has_value());
+  publication.view = parsed->message;
+  if (again) {
+    deliver_again(publication);
+    return;
+  }
+  in.bytes(parsed->size);
+  const std::uint32_t count = in.u32();
+  targets_.clear();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const topic::Subscriber subscriber = topic::Subscriber::from_word(in.u64());
+    targets_.push_back({subscriber, in.u32()});
+  }
+  VMQ_EXPECT(in.ok());
+  deliver_run(publication, targets_);
+}
+
+// After a restart: the slots that the frame names mean nothing any more, so the receivers are found
+// by topic, among the durable sessions of this shard.
+void Shard::deliver_again(Publication& publication) {
+  publication.generation = shared_.subscriptions.generation();
+  matches_.clear();
+  shared_.subscriptions.match(*publication.mountpoint, publication.view.topic, matches_);
+  if (matches_.overlapping) topic::merge_overlapping(matches_);
+  targets_.clear();
+  const auto is_ours = [this](topic::Subscriber subscriber) {
+    return is_local(subscriber.handle().shard().value) && subscriber.durable();
+  };
+  for (topic::Subscriber subscriber : matches_.plain) {
+    if (is_ours(subscriber)) targets_.push_back({subscriber, 0});
+  }
+  for (const topic::GroupMatch& group : matches_.groups) {
+    const std::span<const topic::Subscriber> members = matches_.members_of(group);
+    const auto member = std::find_if(members.begin(), members.end(), is_ours);
+    if (member != members.end()) targets_.push_back({*member, group.group + 1});
+  }
+  deliver_run(publication, targets_);
+}
+
+void Shard::on_confirm(std::uint8_t from, std::uint64_t number) {
+  Peer& peer = peers_[from];
+  if (number <= peer.settled) return;
+  peer.settled = number;
+  journal_.owed_settled(from, number);
+  while (!peer.owed.empty() && peer.owed.front().number <= number) peer.owed.pop_front();
+}
+
+// At the end of a turn: what was applied in it goes into the journal, to be confirmed once that is
+// durable.
+void Shard::note_applied() {
+  for (std::size_t from = 0; from < peers_.size(); ++from) {
+    Peer& peer = peers_[from];
+    if (!peer.applied_this_turn) continue;
+    peer.applied_this_turn = false;
+    journal_.applied(static_cast<std::uint8_t>(from), peer.applied);
+    peer.confirms.push_back({ticket_, peer.applied});
+  }
+}
+
+void Shard::confirm_durable() {
+  for (Peer& peer : peers_) {
+    std::uint64_t number = 0;
+    while (!peer.confirms.empty() && peer.confirms.front().ticket <= durable_ticket_) {
+      number = peer.confirms.front().number;
+      peer.confirms.pop_front();
+    }
+    if (number == 0) continue;
+    ByteWriter out(peer.out);
+    out.u8(static_cast<std::uint8_t>(FrameKind::Confirm));
+    out.u8(0);
+    out.u32(frame_head_size + 8);
+    out.u64(number);
+  }
+}
+
+void Shard::resend_owed(std::vector<RecoveredFrame> frames, std::uint64_t turn) {
+  for (RecoveredFrame& frame : frames) {
+    frame.frame[1] |= frame_again;
+    Peer& peer = peers_[frame.shard];
+    peer.out.insert(peer.out.end(), frame.frame.begin(), frame.frame.end());
+    peer.owed.push_back({frame.number, turn});
+  }
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,62 @@
+// The disk has caught up: what waited for it may go.
+#include "base/expect.h"
+#include "core/byte_io.h"
+#include "core/recovery.h"
+#include "core/shard.h"
+
+namespace vmq::core {
+
+void Shard::on_stored(std::uint64_t ticket) {
+  if (ticket <= durable_ticket_) return;
+  durable_ticket_ = ticket;
+  while (!held_.empty() && held_.front().ticket <= durable_ticket_) {
+    const Held held = std::move(held_.front());
+    held_.pop_front();
+    Connection* conn = find(held.conn);
+    if (conn == nullptr) continue;
+    --conn->held;
+    if (held.completes_inbound && conn->inbound_open > 0) --conn->inbound_open;
+    if (conn->phase == Connection::Phase::Closing) continue;
+    const std::uint32_t slot = held.conn.slot();
+    std::copy(held.bytes.begin(), held.bytes.end(), reserve(slot, held.bytes.size()));
+  }
+  while (!waiting_.empty() && waiting_.front().ticket <= durable_ticket_) {
+    const Waiting waiting = waiting_.front();
+    waiting_.pop_front();
+    Session* session =
+        waiting.session < sessions_.size() ? sessions_[waiting.session].get() : nullptr;
+    if (session == nullptr || session->created_generation != waiting.generation) continue;
+    session->is_waiting_for_disk = false;
+    pump(*session);
+  }
+  confirm_durable();
+}
+
+void Shard::on_store_health(bool writable, bool congested) {
+  store_writable_ = writable;
+  store_congested_ = congested;
+  if (congested) return;
+  for (ConnId id : congested_) {
+    if (find(id) != nullptr) resume(id.slot());
+  }
+  congested_.clear();
+}
+
+// The numbers of the links between shards, kept when the journal turns that held them go.
+void Shard::save_links() {
+  std::uint64_t sum = 0;
+  for (const Peer& peer : peers_) sum += peer.next_number + peer.applied;
+  if (sum == saved_links_) return;
+  saved_links_ = sum;
+  std::vector<std::uint8_t> value;
+  ByteWriter out(value);
+  out.u8(1);
+  out.u8(static_cast<std::uint8_t>(peers_.size()));
+  for (const Peer& peer : peers_) {
+    out.u64(peer.next_number);
+    out.u64(peer.applied);
+  }
+  effects_.batch.put(store::Space::Meta, links_key(shard_), value);
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,153 @@
+// SUBSCRIBE and UNSUBSCRIBE.
+#include <algorithm>
+
+#include "base/expect.h"
+#include "core/shard.h"
+#include "topic/validate.h"
+
+namespace vmq::core {
+
+namespace {
+
+using mqtt::ReasonCode;
+
+std::uint8_t packed(const mqtt::SubscribeOptions& options) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(options.qos) |
+                                   (options.no_local ? 4u : 0u) |
+                                   (options.retain_as_published ? 8u : 0u));
+}
+
+}  // namespace
+
+void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) {
+  Connection& conn = *connections_[slot];
+  Session& session = *sessions_[conn.session];
+  counters_.count(PerVersion::SubscribeReceived, conn.is_v5());
+  // Judge all filters before any takes effect: a wrong one ends the connection.
+  std::vector<topic::ParsedFilter> filters;
+  filters.reserve(packet.subscriptions.size());
+  for (const mqtt::SubscriptionView subscription : packet.subscriptions) {
+    const auto parsed = topic::parse_filter(subscription.filter, config().session.topic_max_depth);
+    if (!parsed) {
+      disconnect(slot, ReasonCode::TopicFilterInvalid, topic::text_of(parsed.error()));
+      return;
+    }
+    filters.push_back(*parsed);
+  }
+  std::vector<std::uint8_t> codes;
+  std::vector<std::uint8_t> retained;  // 1: send retained messages for this filter
+  bool changed = false;
+  std::size_t i = 0;
+  for (const mqtt::SubscriptionView subscription : packet.subscriptions) {
+    bool is_new = false;
+    const ReasonCode code =
+        subscribe(session, subscription, filters[i], packet.subscription_identifier, is_new);
+    codes.push_back(static_cast<std::uint8_t>(code));
+    const bool granted = !mqtt::is_error(code);
+    changed |= granted;
+    const bool wanted =
+        subscription.options.retain_handling == mqtt::RetainHandling::SendAlways ||
+        (subscription.options.retain_handling == mqtt::RetainHandling::SendIfNew && is_new);
+    retained.push_back(granted && wanted && filters[i].share_group.empty());
+    ++i;
+  }
+  const bool durable = session.durable != nullptr && changed;
+  if (durable) save_session(session);
+  send_suback(slot, mqtt::PacketType::Suback, packet.packet_id, codes,
+              durable ? When::AfterBatch : When::Now);
+  i = 0;
+  for (const mqtt::SubscriptionView subscription : packet.subscriptions) {
+    if (retained[i] != 0)
+      send_retained(session, filters[i], subscription.options, packet.subscription_identifier);
+    ++i;
+  }
+}
+
+// One filter of a SUBSCRIBE. Gives the reason code for it.
+ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subscription,
+                            const topic::ParsedFilter& filter, std::uint32_t identifier,
+                            bool& is_new) {
+  const bool v5 = session.version == mqtt::Version::V5;
+  if (!hooks_.auth_on_subscribe.empty() &&
+      !may_subscribe(hooks_, hook_client(session), subscription.filter)) {
+    counters_.count(PerVersion::SubscribeAuthError, v5);
+    return ReasonCode::NotAuthorized;
+  }
+  Subscription wanted;
+  wanted.identifier = identifier;
+  wanted.options = packed(subscription.options);
+  wanted.is_shared = !filter.share_group.empty();
+  const topic::FilterKey key{*session.mountpoint, filter.filter, filter.share_group};
+  const std::uint32_t max = config().session.subscriptions_max;
+  if (max != config::kNoLimit && session.subscriptions.size() >= max) {
+    const std::optional<topic::FilterId> known = shared_.subscriptions.find(key);
+    if (!known || find_subscription(session, *known) == session.subscriptions.end()) {
+      counters_.count(PerVersion::SubscribeError, v5);
+      return ReasonCode::QuotaExceeded;
+    }
+  }
+  const topic::SubscribeResult result =
+      shared_.subscriptions.subscribe(key, subscriber_of(session, wanted));
+  is_new = result.is_new;
+  wanted.filter = result.id;
+  const auto found = find_subscription(session, result.id);
+  if (found != session.subscriptions.end()) {
+    *found = wanted;
+  } else {
+    session.subscriptions.push_back(wanted);
+  }
+  return static_cast<ReasonCode>(subscription.options.qos);
+}
+
+std::vector<Subscription>::iterator Shard::find_subscription(Session& session,
+                                                             topic::FilterId filter) {
+  return std::find_if(session.subscriptions.begin(), session.subscriptions.end(),
+                      [filter](const Subscription& s) { return s.filter == filter; });
+}
+
+void Shard::on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& packet) {
+  Connection& conn = *connections_[slot];
+  Session& session = *sessions_[conn.session];
+  counters_.count(PerVersion::UnsubscribeReceived, conn.is_v5());
+  std::vector<std::uint8_t> codes;
+  bool changed = false;
+  for (const std::string_view text : packet.filters) {
+    const auto parsed = topic::parse_filter(text, config().session.topic_max_depth);
+    if (!parsed) {
+      disconnect(slot, ReasonCode::TopicFilterInvalid, topic::text_of(parsed.error()));
+      return;
+    }
+    const auto id =
+        shared_.subscriptions.find({*session.mountpoint, parsed->filter, parsed->share_group});
+    const auto found = id ? find_subscription(session, *id) : session.subscriptions.end();
+    if (found == session.subscriptions.end()) {
+      codes.push_back(static_cast<std::uint8_t>(ReasonCode::NoSubscriptionExisted));
+      continue;
+    }
+    shared_.subscriptions.unsubscribe(*id, handle_of(session));
+    *found = session.subscriptions.back();
+    session.subscriptions.pop_back();
+    changed = true;
+    codes.push_back(static_cast<std::uint8_t>(ReasonCode::Success));
+  }
+  const bool durable = session.durable != nullptr && changed;
+  if (durable) save_session(session);
+  send_suback(slot, mqtt::PacketType::Unsuback, packet.packet_id, codes,
+              durable ? When::AfterBatch : When::Now);
+}
+
+void Shard::send_suback(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,
+                        std::span<const std::uint8_t> codes, When when) {
+  Connection& conn = *connections_[slot];
+  const bool is_suback = type == mqtt::PacketType::Suback;
+  counters_.count(is_suback ? PerVersion::SubackSent : PerVersion::UnsubackSent, conn.is_v5());
+  mqtt::SubackFields fields;
+  fields.packet_id = packet_id;
+  fields.codes = codes;
+  if (!mqtt::fit(conn.version, type, fields, conn.packet_size_max)) return;
+  std::vector<std::uint8_t> bytes(mqtt::size_of(conn.version, type, fields));
+  mqtt::write(conn.version, type, fields, bytes.data());
+  send_bytes(slot, bytes, when);
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,519 @@
+#include "core/recovery.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_set>
+
+#include "base/expect.h"
+#include "core/byte_io.h"
+#include "core/durable_queue.h"
+#include "core/journal.h"
+#include "core/session_record.h"
+#include "session/message_record.h"
+
+namespace vmq::core {
+
+namespace {
+
+using session::Delivery;
+using store::Row;
+using store::RowState;
+using store::Space;
+
+constexpr std::uint64_t counter_mask = (std::uint64_t{1} << 56) - 1;
+constexpr std::string_view node_key = "node";
+
+std::uint8_t shard_of(std::uint64_t number) { return static_cast<std::uint8_t>(number >> 56); }
+
+// What the journal says about one session, in the order of its turns.
+struct SessionJournal {
+  struct Step {
+    std::uint64_t turn = 0;
+    JournalEntry entry;
+  };
+  std::vector<Step> steps;
+};
+
+class Recovery {
+ public:
+  Recovery(store::Store& store, topic::RetainedIndex& retained)
+      : store_(store), retained_(retained) {}
+
+  Result<RecoveredNode, store::StoreError> run(std::uint8_t shards_wanted, Rng& rng);
+
+ private:
+  using Scanned = Result<void, store::StoreError>;
+  Scanned read_node(std::uint8_t shards_wanted, Rng& rng);
+  Scanned read_links();
+  Scanned read_sessions();
+  Scanned read_journal();
+  Scanned read_queues();
+  Scanned read_retained();
+  void take_journal_entry(std::uint8_t shard, std::uint64_t turn, JournalEntry entry);
+  void read_queue_row(const Row& row);
+  void finish_session();
+  void replay(RecoveredSession& session, const QueueState& state);
+  void count_block(std::uint64_t first, const std::vector<session::QueueEntry>& entries);
+  void settle_owed();
+  void drop_unreferenced();
+  Scanned write();
+
+  store::Store& store_;
+  topic::RetainedIndex& retained_;
+  RecoveredNode node_;
+  store::Batch batch_;
+  std::uint64_t tickets_ = 0;
+  bool node_is_new_ = false;
+
+  std::map<SessionNumber, RecoveredSession> sessions_;  // by number, the order of the queue space
+  std::map<SessionNumber, SessionJournal> journals_;
+  struct Owed {
+    std::map<std::uint64_t, std::vector<std::uint8_t>> frames;  // by number
+    std::uint64_t settled = 0;
+    std::uint64_t next = 1;
+  };
+  std::vector<std::vector<Owed>> owed_;              // [from][to]
+  std::vector<std::vector<std::uint64_t>> applied_;  // [at][from]
+  std::vector<std::uint64_t> last_turn_;             // by shard
+  std::vector<std::uint64_t> last_chunk_;
+  std::vector<std::uint64_t> last_session_;
+  std::unordered_map<std::uint64_t, std::uint32_t> refs_;
+  std::unordered_set<std::uint64_t> suspects_;  // chunks of sessions that are gone
+
+  // The session whose queue is being read.
+  SessionNumber current_ = 0;
+  bool has_current_ = false;
+  QueueState state_;
+  bool has_state_ = false;
+  struct Block {
+    std::uint64_t first = 0;
+    std::vector<session::QueueEntry> entries;
+  };
+  std::vector<Block> blocks_;
+};
+
+Recovery::Scanned Recovery::read_node(std::uint8_t shards_wanted, Rng& rng) {
+  std::uint8_t shards = shards_wanted;
+  node_.home_key = {rng.next()};
+  node_is_new_ = true;
+  const auto visit = [&](const Row& row) {
+    ByteReader in(row.value);
+    if (row.state != RowState::Value || in.u8() != 1) {
+      ++node_.corrupted;
+      return true;
+    }
+    const std::uint64_t key = in.u64();
+    const std::uint8_t stored = in.u8();
+    if (!in.ok() || stored == 0) return true;
+    node_.home_key = {key};
+    shards = stored;
+    node_is_new_ = false;
+    return true;
+  };
+  auto scanned = store_.scan(Space::Meta, node_key, std::string(node_key) + '\0', visit);
+  if (!scanned) return scanned;
+  node_.shards.resize(shards);
+  owed_.assign(shards, std::vector<Owed>(shards));
+  applied_.assign(shards, std::vector<std::uint64_t>(shards, 0));
+  last_turn_.assign(256, 0);
+  last_chunk_.assign(256, 0);
+  last_session_.assign(256, 0);
+  return {};
+}
+
+Recovery::Scanned Recovery::read_links() {
+  return store_.scan(Space::Meta, std::string_view("links/"), std::string_view("links0"),
+                     [&](const Row& row) {
+                       if (row.key.size() != 7) return true;
+                       const std::uint8_t shard = row.key[6];
+                       ByteReader in(row.value);
+                       if (row.state != RowState::Value || in.u8() != 1) {
+                         ++node_.corrupted;
+                         return true;
+                       }
+                       const std::uint8_t count = in.u8();
+                       for (std::uint8_t other = 0; other < count; ++other) {
+                         const std::uint64_t next = in.u64();
+                         const std::uint64_t applied = in.u64();
+                         if (!in.ok() || shard >= owed_.size() || other >= owed_.size()) break;
+                         owed_[shard][other].next = next;
+                         applied_[shard][other] = applied;
+                       }
+                       return true;
+                     });
+}
+
+Recovery::Scanned Recovery::read_sessions() {
+  return store_.scan(Space::Session, std::string_view(), std::string_view(), [&](const Row& row) {
+    std::optional<RecoveredSession> session;
+    if (row.state == RowState::Value) session = parse_session_record(as_text(row.key), row.value);
+    if (!session) {
+      ++node_.corrupted;
+      return true;
+    }
+    std::uint64_t& last = last_session_[shard_of(session->number)];
+    last = std::max(last, session->number & counter_mask);
+    const SessionNumber number = session->number;
+    sessions_.emplace(number, std::move(*session));
+    return true;
+  });
+}
+
+void Recovery::take_journal_entry(std::uint8_t shard, std::uint64_t turn, JournalEntry entry) {
+  switch (entry.op) {
+    case JournalOp::Owed: {
+      if (shard >= owed_.size() || entry.shard >= owed_.size()) return;
+      Owed& owed = owed_[shard][entry.shard];
+      owed.next = std::max(owed.next, entry.seq + 1);
+      owed.frames[entry.seq].assign(entry.frame.begin(), entry.frame.end());
+      return;
+    }
+    case JournalOp::OwedSettled:
+      if (shard >= owed_.size() || entry.shard >= owed_.size()) return;
+      owed_[shard][entry.shard].settled = std::max(owed_[shard][entry.shard].settled, entry.seq);
+      return;
+    case JournalOp::Applied:
+      if (shard >= owed_.size() || entry.shard >= owed_.size()) return;
+      applied_[shard][entry.shard] = std::max(applied_[shard][entry.shard], entry.seq);
+      return;
+    default:
+      break;
+  }
+  std::uint64_t& last = last_session_[shard_of(entry.session)];
+  last = std::max(last, entry.session & counter_mask);
+  if (entry.op == JournalOp::Enqueued) {
+    std::uint64_t& chunk = last_chunk_[shard_of(entry.stored.chunk)];
+    chunk = std::max(chunk, entry.stored.chunk & counter_mask);
+  }
+  if (sessions_.contains(entry.session)) {
+    journals_[entry.session].steps.push_back({turn, std::move(entry)});
+  } else if (entry.op == JournalOp::Enqueued) {
+    suspects_.insert(entry.stored.chunk);
+  }
+}
+
+Recovery::Scanned Recovery::read_journal() {
+  return store_.scan(Space::Journal, std::string_view(), std::string_view(), [&](const Row& row) {
+    batch_.erase(Space::Journal, as_text(row.key));
+    if (row.key.size() != 9) return true;
+    const std::uint8_t shard = row.key[0];
+    const std::uint64_t turn = load_be64(row.key.data() + 1);
+    last_turn_[shard] = std::max(last_turn_[shard], turn);
+    ByteView bytes = row.state == RowState::Value ? row.value : ByteView{};
+    if (bytes.empty()) ++node_.corrupted;
+    JournalEntry entry;
+    while (next_journal_entry(bytes, entry)) take_journal_entry(shard, turn, std::move(entry));
+    if (!bytes.empty()) ++node_.corrupted;
+    return true;
+  });
+}
+
+Recovery::Scanned Recovery::read_queues() {
+  auto scanned =
+      store_.scan(Space::Queue, std::string_view(), std::string_view(), [&](const Row& row) {
+        read_queue_row(row);
+        return true;
+      });
+  if (!scanned) return scanned;
+  if (has_current_) finish_session();
+  // Sessions whose queue only the journal knows.
+  for (const auto& [number, journal] : journals_) {
+    if (journal.steps.empty()) continue;
+    current_ = number;
+    finish_session();
+  }
+  return {};
+}
+
+void Recovery::read_queue_row(const Row& row) {
+  if (row.key.size() < 9) {
+    ++node_.corrupted;
+    return;
+  }
+  const SessionNumber number = load_be64(row.key.data());
+  if (has_current_ && number != current_) finish_session();
+  if (!has_current_) {
+    current_ = number;
+    has_current_ = true;
+  }
+  std::uint64_t& last = last_session_[shard_of(number)];
+  last = std::max(last, number & counter_mask);
+  if (row.key[8] == 0) {
+    std::optional<QueueState> state;
+    if (row.state == RowState::Value) state = parse_queue_state(row.value);
+    if (!state) {
+      ++node_.corrupted;
+      return;
+    }
+    state_ = std::move(*state);
+    has_state_ = true;
+    last_turn_[shard_of(number)] = std::max(last_turn_[shard_of(number)], state_.settled_turn);
+    return;
+  }
+  if (row.key.size() != 17) return;
+  Block block{load_be64(row.key.data() + 9), {}};
+  std::optional<std::vector<session::QueueEntry>> entries;
+  if (row.state == RowState::Value) entries = parse_block(row.value);
+  if (entries) {
+    block.entries = std::move(*entries);
+  } else {
+    ++node_.corrupted;
+  }
+  for (const session::QueueEntry& entry : block.entries) {
+    std::uint64_t& chunk = last_chunk_[shard_of(entry.stored.chunk)];
+    chunk = std::max(chunk, entry.stored.chunk & counter_mask);
+  }
+  if (!sessions_.contains(number)) {  // left over by a session that ended
+    for (const session::QueueEntry& entry : block.entries) suspects_.insert(entry.stored.chunk);
+    batch_.erase(Space::Queue, as_text(row.key));
+    return;
+  }
+  blocks_.push_back(std::move(block));
+}
+
+// State, blocks and journal of one session are together: makes them one.
+void Recovery::finish_session() {
+  const auto found = sessions_.find(current_);
+  if (found == sessions_.end()) {
+    if (has_state_) batch_.erase(Space::Queue, queue_state_key(current_));
+  } else {
+    if (!has_state_ && !blocks_.empty()) {  // the state is lost: everything in blocks is owed
+      state_.head_seq = blocks_.front().first;
+      state_.next_seq = blocks_.back().first + blocks_.back().entries.size();
+      has_state_ = true;
+    }
+    replay(found->second, state_);
+  }
+  has_current_ = false;
+  has_state_ = false;
+  state_ = QueueState{};
+  blocks_.clear();
+}
+
+void Recovery::replay(RecoveredSession& session, const QueueState& state) {
+  std::map<std::uint64_t, Delivery> states;
+  for (const DurableState::Settled& entry : state.states) states[entry.seq] = entry.state;
+  std::vector<std::uint16_t> inbound = state.inbound_qos2;
+  std::uint64_t head = state.head_seq;
+  std::uint64_t next = state.next_seq;
+  bool known = has_state_;
+  Block fresh;
+  const auto journal = journals_.find(session.number);
+  const bool changed = journal != journals_.end() && !journal->second.steps.empty();
+  if (changed) {
+    for (SessionJournal::Step& step : journal->second.steps) {
+      if (step.turn <= state.settled_turn) continue;
+      JournalEntry& entry = step.entry;
+      switch (entry.op) {
+        case JournalOp::Enqueued: {
+          if (!known) head = next = entry.seq;
+          known = true;
+          if (entry.seq != next) break;
+          if (fresh.entries.empty()) fresh.first = entry.seq;
+          session::QueueEntry queued;
+          queued.stored = entry.stored;
+          queued.qos = entry.flags & queued_qos_mask;
+          queued.retain = (entry.flags & queued_retain) != 0;
+          for (std::uint32_t id : entry.subscription_ids) queued.subscription_ids.add(id);
+          fresh.entries.push_back(std::move(queued));
+          ++next;
+          break;
+        }
+        case JournalOp::Done:
+          if (known && entry.seq >= head && entry.seq < next) states[entry.seq] = Delivery::Done;
+          break;
+        case JournalOp::Released:
+          if (known && entry.seq >= head && entry.seq < next)
+            states[entry.seq] = Delivery::Released;
+          break;
+        case JournalOp::InboundTaken:
+          if (std::find(inbound.begin(), inbound.end(), entry.packet_id) == inbound.end())
+            inbound.push_back(entry.packet_id);
+          break;
+        default:
+          std::erase(inbound, entry.packet_id);
+          break;
+      }
+    }
+    journal->second.steps.clear();
+  }
+  while (head < next && states.contains(head) && states[head] == Delivery::Done)
+    states.erase(head++);
+  std::sort(inbound.begin(), inbound.end());
+  session.head_seq = head;
+  session.next_seq = next;
+  session.inbound_qos2 = inbound;
+  for (const auto& [seq, delivery] : states) {
+    if (seq >= head) session.settled.push_back({seq, delivery});
+  }
+  // Fresh entries become blocks.
+  if (!fresh.entries.empty()) {
+    constexpr std::size_t block_max = 256;
+    for (std::size_t at = 0; at < fresh.entries.size(); at += block_max) {
+      Block block{fresh.first + at, {}};
+      std::vector<std::uint8_t> value;
+      for (std::size_t i = at; i < std::min(at + block_max, fresh.entries.size()); ++i) {
+        write_block_entry(fresh.entries[i], value);
+        block.entries.push_back(std::move(fresh.entries[i]));
+      }
+      batch_.put(Space::Queue, queue_block_key(session.number, block.first), value);
+      blocks_.push_back(std::move(block));
+    }
+  }
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const std::uint64_t end = i + 1 < blocks_.size() ? blocks_[i + 1].first : next;
+    if (end <= head) {
+      batch_.erase(Space::Queue, queue_block_key(session.number, blocks_[i].first));
+      continue;
+    }
+    session.blocks.push_back(blocks_[i].first);
+    for (std::size_t e = 0; e < blocks_[i].entries.size(); ++e) {
+      const std::uint64_t seq = blocks_[i].first + e;
+      const auto delivery = states.find(seq);
+      if (seq < head || seq >= next ||
+          (delivery != states.end() && delivery->second == Delivery::Done))
+        continue;
+      ++refs_[blocks_[i].entries[e].stored.chunk];
+      ++node_.messages;
+    }
+  }
+  const bool nothing = head == next && inbound.empty();
+  if (nothing) {
+    session.head_seq = session.next_seq = next;
+    if (has_state_) batch_.erase(Space::Queue, queue_state_key(session.number));
+    return;
+  }
+  session.state_on_disk = true;
+  if (!changed && has_state_) return;
+  QueueState settled;
+  settled.settled_turn = std::max(state.settled_turn, last_turn_[shard_of(session.number)]);
+  settled.head_seq = head;
+  settled.next_seq = next;
+  settled.states = session.settled;
+  settled.inbound_qos2 = inbound;
+  std::vector<std::uint8_t> value;
+  write_queue_state(settled, value);
+  batch_.put(Space::Queue, queue_state_key(session.number), value);
+}
+
+Recovery::Scanned Recovery::read_retained() {
+  return store_.scan(Space::Retained, std::string_view(), std::string_view(), [&](const Row& row) {
+    node_.retained_version_base = std::max(node_.retained_version_base, row.version);
+    const std::string_view key = as_text(row.key);
+    if (row.state == RowState::Erased) {
+      batch_.erase(Space::Retained, key);
+      return true;
+    }
+    const std::size_t split = key.find('\0');
+    std::optional<session::ParsedRecord> record;
+    if (row.state == RowState::Value) record = session::parse_message_record(row.value);
+    if (!record || split == std::string_view::npos) {
+      ++node_.corrupted;
+      return true;
+    }
+    retained_.put(key.substr(0, split), key.substr(split + 1), row.value,
+                  record->message.expires_at);
+    ++node_.retained;
+    return true;
+  });
+}
+
+// What shards still owe each other goes into one journal turn of the new run.
+void Recovery::settle_owed() {
+  const std::size_t shards = node_.shards.size();
+  for (std::size_t from = 0; from < shards; ++from) {
+    RecoveredShard& shard = node_.shards[from];
+    const std::uint64_t turn = last_turn_[from] + 1;
+    std::vector<std::uint8_t> ops;
+    ByteWriter out(ops);
+    for (std::size_t to = 0; to < shards; ++to) {
+      Owed& owed = owed_[from][to];
+      const std::uint64_t applied = applied_[to][from];
+      shard.next_owed.push_back(std::max(owed.next, applied + 1));
+      shard.applied.push_back(applied_[from][to]);
+      for (auto& [number, frame] : owed.frames) {
+        if (number <= owed.settled || number <= applied) continue;
+        out.u8(static_cast<std::uint8_t>(JournalOp::Owed));
+        out.u8(static_cast<std::uint8_t>(to));
+        out.u64(number);
+        out.u32(static_cast<std::uint32_t>(frame.size()));
+        out.bytes(frame);
+        shard.owed.push_back({static_cast<std::uint8_t>(to), number, std::move(frame)});
+      }
+      if (applied_[from][to] != 0) {
+        out.u8(static_cast<std::uint8_t>(JournalOp::Applied));
+        out.u8(static_cast<std::uint8_t>(to));
+        out.u64(applied_[from][to]);
+      }
+    }
+    shard.journal.shard = static_cast<std::uint8_t>(from);
+    shard.journal.next_turn = turn + 1;
+    shard.journal.next_chunk = last_chunk_[from] + 1;
+    shard.journal.next_session = last_session_[from] + 1;
+    if (ops.empty()) continue;
+    batch_.put(Space::Journal, journal_key(static_cast<std::uint8_t>(from), turn), ops);
+    shard.journal.live_turn = turn;
+    shard.owed_turn = turn;
+  }
+}
+
+void Recovery::drop_unreferenced() {
+  for (std::uint64_t chunk : suspects_) {
+    if (!refs_.contains(chunk)) batch_.erase(Space::Message, chunk_key(chunk));
+  }
+}
+
+Recovery::Scanned Recovery::write() {
+  if (node_is_new_) {
+    std::vector<std::uint8_t> value;
+    ByteWriter out(value);
+    out.u8(1);
+    out.u64(node_.home_key.value);
+    out.u8(static_cast<std::uint8_t>(node_.shards.size()));
+    batch_.put(Space::Meta, node_key, value);
+  }
+  if (!batch_.empty()) store_.submit(ShardId{0}, std::move(batch_), StoreTicket{++tickets_});
+  return store_.sync();
+}
+
+Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wanted, Rng& rng) {
+  for (auto step : {&Recovery::read_links, &Recovery::read_sessions, &Recovery::read_journal,
+                    &Recovery::read_queues, &Recovery::read_retained}) {
+    if (node_.shards.empty()) {
+      const auto read = read_node(shards_wanted, rng);
+      if (!read) return failure(read.error());
+    }
+    const auto scanned = (this->*step)();
+    if (!scanned) return failure(scanned.error());
+  }
+  settle_owed();
+  drop_unreferenced();
+  for (auto& [chunk, count] : refs_) {
+    node_.shards[shard_of(chunk) % node_.shards.size()].journal.chunk_refs.emplace(chunk, count);
+  }
+  node_.sessions = sessions_.size();
+  for (auto& [number, session] : sessions_) {
+    const std::uint64_t hash = name_hash(node_.home_key, session.mountpoint, session.client_id);
+    node_.shards[home_shard(hash, node_.shards.size())].sessions.push_back(std::move(session));
+  }
+  const auto written = write();
+  if (!written) return failure(written.error());
+  node_.first_ticket = tickets_ + 1;
+  return std::move(node_);
+}
+
+}  // namespace
+
+std::string links_key(std::uint8_t shard) {
+  std::string key = "links/";
+  key += static_cast<char>(shard);
+  return key;
+}
+
+Result<RecoveredNode, store::StoreError> recover(store::Store& store,
+                                                 topic::RetainedIndex& retained,
+                                                 std::uint8_t shards_wanted, Rng& rng) {
+  return Recovery(store, retained).run(shards_wanted, rng);
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,452 @@
+// The inside of ShardCore: its state, and one declaration for each thing that can happen. The
+// bodies stand in files named after it; start reading at on_publish.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/rng.h"
+#include "base/timer_heap.h"
+#include "config/config.h"
+#include "core/client_table.h"
+#include "core/counters.h"
+#include "core/effects.h"
+#include "core/hooks.h"
+#include "core/journal.h"
+#include "core/limits.h"
+#include "core/shard_core.h"
+#include "core/state.h"
+#include "mqtt/decode.h"
+#include "mqtt/encode.h"
+#include "topic/retained_index.h"
+#include "topic/subscription_index.h"
+#include "topic/validate.h"
+
+namespace vmq::core {
+
+// What all shards of a node share. Outlives them.
+struct NodeShared {
+  const config::Config& config;
+  topic::SubscriptionIndex& subscriptions;
+  topic::RetainedIndex& retained;
+  std::vector<Counters>& counters;          // one a shard; its size is the number of shards
+  HashKey home_key;                         // which shard a client id lives on
+  std::uint64_t retained_version_base = 0;  // above every version of a retained record on disk
+};
+
+struct ShardSetup {
+  NodeShared& shared;
+  std::uint8_t shard = 0;
+  Limits limits;
+  HookChain hooks;
+  Rng rng;
+  Now now;
+  std::uint64_t first_ticket = 1;  // recovery may have used the ones before
+};
+
+// A durable session as it was read from disk.
+struct RecoveredSession {
+  std::string mountpoint;
+  std::string client_id;
+  std::string user_name;
+  bool has_user_name = false;
+  mqtt::Version version = mqtt::Version::V311;
+  SessionNumber number = 0;
+  std::uint32_t expiry_interval_s = 0;
+  WallTime disconnected_at{0};
+  WallTime will_at{0};
+  struct Subscription {
+    std::string filter;  // as subscribed, `$share/group/` included
+    std::uint32_t identifier = 0;
+    std::uint8_t options = 0;
+  };
+  std::vector<Subscription> subscriptions;
+  std::optional<std::vector<std::uint8_t>> will;  // message record
+  std::uint32_t will_delay_s = 0;
+  std::optional<std::uint32_t> will_expiry_s;
+  // The queue, all of it settled in blocks.
+  std::uint64_t head_seq = 0;
+  std::uint64_t next_seq = 0;
+  std::vector<std::uint64_t> blocks;
+  std::vector<DurableState::Settled> settled;
+  std::vector<std::uint16_t> inbound_qos2;
+  bool state_on_disk = false;
+};
+
+// A frame that another shard was owed when the process ended.
+struct RecoveredFrame {
+  std::uint8_t shard = 0;
+  std::uint64_t number = 0;
+  std::vector<std::uint8_t> frame;
+};
+
+struct RecoveredShard {
+  Journal::Start journal;
+  std::vector<RecoveredSession> sessions;
+  std::vector<RecoveredFrame> owed;
+  std::uint64_t owed_turn = 0;           // the journal turn that holds them now
+  std::vector<std::uint64_t> next_owed;  // by shard: number of the next frame to it
+  std::vector<std::uint64_t> applied;    // by shard: frames from it up to this number are applied
+};
+
+// One message on its way through a shard: views of a packet, of a frame or of a Message. The
+// counted message is made at the first need, the encoded packet at the first receiver of its kind.
+struct Publication {
+  session::MessageView view;
+  session::MessageRef message;  // made when first needed
+  const std::string* mountpoint = nullptr;
+  std::uint64_t generation = 0;  // of the index before the match
+  session::StoredAt stored;      // where this shard's journal has it; chunk 0: nowhere
+  // Packets at QoS 0 without identifiers: [is v5][retain].
+  struct Packet {
+    const std::uint8_t* bytes = nullptr;
+    std::size_t size = 0;
+    std::size_t header_size = 0;
+  };
+  std::array<std::array<Packet, 2>, 2> packets{};
+
+  const session::MessageRef& shared() {
+    if (!message) message = session::Message::make(view);
+    return message;
+  }
+};
+
+// A receiver chosen by routing: the subscription, and the share subscription it came through
+// (FilterId + 1; 0: none).
+struct Target {
+  topic::Subscriber subscriber;
+  std::uint32_t share = 0;
+};
+
+class Shard {
+ public:
+  Shard(const ShardSetup& setup, RecoveredShard recovered);
+
+  // --- turn (shard_core.cc) ---
+  void begin_turn(Now now);
+  void end_turn(Effects& out);
+  bool turn_is_full() const;
+  std::optional<Instant> next_deadline() const;
+  void release_turn_memory();
+  std::uint64_t turn_ticket() const { return ticket_; }
+  session::PiecesPool& pieces() { return pieces_; }
+
+  // --- connections (connections.cc) ---
+  ConnId accept(ConnInfo info);
+  Taken on_bytes(ConnId id, ByteView bytes);
+  void on_closed(ConnId id, CloseCause cause);
+  Connection* find(ConnId id);
+  ConnId id_of(const Connection& conn, std::uint32_t slot) const;
+  void forget(std::uint32_t slot);
+  void forget_silently(std::uint32_t slot);
+  // Ends a connection: v5 clients are told why. The session learns of it at once.
+  void disconnect(std::uint32_t slot, mqtt::ReasonCode reason, std::string_view text = {});
+  // Ends a connection without a word.
+  void drop(std::uint32_t slot, CloseHow how);
+  void touch(std::uint32_t slot);
+  void resume(std::uint32_t slot);
+  // Judges a packet by its head, before anything of it is buffered.
+  bool is_size_allowed(Connection& conn, std::uint32_t slot, const mqtt::FrameHead& head);
+
+  // --- one file a packet ---
+  Taken on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body);
+  void refuse_connect(std::uint32_t slot, mqtt::ReasonCode reason, bool answered,
+                      std::string_view text);
+  std::optional<mqtt::ReasonCode> check_connect(const Connection& conn,
+                                                const mqtt::ConnectView& connect);
+  Answer admit(std::uint32_t slot, const mqtt::ConnectView& connect);
+  void complete_connect(std::uint32_t slot, const mqtt::ConnectView& connect,
+                        std::string_view auth_user);
+  void take_over(Session& session, bool clean_start);
+  void adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView& connect,
+             std::optional<std::string_view> user);
+  void answer_connect(std::uint32_t slot, const Session& session, const mqtt::ConnectView& connect,
+                      bool session_present);
+  void begin_authentication(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body,
+                            const mqtt::ConnectView& connect);
+  // False: not now; the packet stays with the shell and the connection is resumed later.
+  bool on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body);
+  bool resolve_alias(std::uint32_t slot, mqtt::PublishView& packet);
+  bool check_publish(std::uint32_t slot, const mqtt::PublishView& packet);
+  bool is_publish_allowed(const Session& session, std::string_view topic);
+  void refuse_publish(std::uint32_t slot, const mqtt::PublishView& packet, mqtt::ReasonCode reason);
+  bool has_inbound(const Session& session, std::uint16_t packet_id) const;
+  void take_inbound(Session& session, std::uint16_t packet_id);
+  void repeat_pubrec(std::uint32_t slot, std::uint16_t packet_id);
+  void on_puback(std::uint32_t slot, const mqtt::AckFields& ack);
+  void on_pubrec(std::uint32_t slot, const mqtt::AckFields& ack);
+  void on_pubrel(std::uint32_t slot, const mqtt::AckFields& ack);
+  void on_pubcomp(std::uint32_t slot, const mqtt::AckFields& ack);
+  void on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet);
+  void on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& packet);
+  void on_disconnect(std::uint32_t slot, const mqtt::DisconnectView& packet);
+  void on_auth(std::uint32_t slot, const mqtt::AuthView& packet);
+  void on_pingreq(std::uint32_t slot);
+  void continue_authentication(std::uint32_t slot, const AuthStep& step);
+  void send_auth(std::uint32_t slot, mqtt::ReasonCode reason, std::string_view data);
+  void on_verdict(AskId ask, Verdict verdict);
+
+  // --- routing and delivery (route.cc, deliver.cc) ---
+  // Finds the receivers of `publication` and delivers to each. Returns how many there were.
+  // `publisher`: for no local.
+  std::size_t route(Publication& publication, const std::string* mountpoint,
+                    const Session* publisher);
+  void deliver_targets(Publication& publication);
+  void deliver_run(Publication& publication, std::span<const Target> targets);
+  void deliver(Publication& publication, std::span<const Target> same_session);
+  void deliver_qos0(Publication& publication, Session& session, bool retain,
+                    std::span<const std::uint32_t> ids);
+  bool may_queue_qos0(Connection& conn);
+  void encode_packet(const mqtt::PublishHeader& header, Publication& publication,
+                     Publication::Packet& packet);
+  void send_packet(std::uint32_t slot, Publication& publication, const Publication::Packet& packet);
+  void use_alias(Connection& conn, mqtt::PublishHeader& header);
+  void enqueue(Publication& publication, Session& session, session::QueueEntry entry);
+  bool make_room(Session& session);
+  void wait_for_disk(Session& session, std::uint64_t ticket);
+  void send_entry(Session& session, std::uint32_t slot, const session::QueueEntry& entry,
+                  std::uint16_t packet_id);
+  void note_sent(Session& session, bool v5);
+  // Sends what the session owes and its client can take.
+  void pump(Session& session);
+  // The whole of the client's outbox was written.
+  void on_drained(ConnId id);
+  // A message that came through a share subscription and was not delivered goes to another member.
+  void reroute_share(std::uint32_t share, const session::MessageView& message, const Session& from);
+  // Stores or clears the retained message of the topic.
+  void retain(const Publication& publication, std::string_view mountpoint);
+  void send_retained(Session& session, const topic::ParsedFilter& filter,
+                     const mqtt::SubscribeOptions& options, std::uint32_t identifier);
+  struct RetainedJob {
+    std::uint32_t session = 0;
+    ConnId conn;
+    std::string filter;
+    topic::RetainedCursor cursor;
+    std::uint32_t identifier = 0;
+    std::uint8_t qos = 0;
+    bool stalled = false;  // waits for the client, not for the next turn
+  };
+  bool continue_retained(RetainedJob& job);
+  void continue_retained_jobs();
+  void sweep_retained();
+  mqtt::ReasonCode subscribe(Session& session, const mqtt::SubscriptionView& subscription,
+                             const topic::ParsedFilter& filter, std::uint32_t identifier,
+                             bool& is_new);
+  std::vector<Subscription>::iterator find_subscription(Session& session, topic::FilterId filter);
+
+  // --- other shards (on_peer.cc) ---
+  void forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets);
+  void on_peer(std::uint8_t from, ByteView frames);
+  void on_frame(std::uint8_t from, ByteView frame);
+  void deliver_again(Publication& publication);
+  void on_confirm(std::uint8_t from, std::uint64_t number);
+  void save_links();
+  void note_applied();
+  void confirm_durable();
+  // Sends frames of an earlier run again; `turn` is the journal turn that holds them now.
+  void resend_owed(std::vector<RecoveredFrame> frames, std::uint64_t turn);
+
+  // --- sessions (sessions.cc) ---
+  std::uint32_t find_session(std::string_view mountpoint, std::string_view client_id) const;
+  Session& create_session(std::string_view mountpoint, std::string_view client_id);
+  // Ends a session for good: subscriptions, queue and records go.
+  void end_session(Session& session);
+  // The connection is gone. `will`: fire it (at once or after its delay).
+  void go_offline(Session& session, bool will);
+  void publish_will(Session& session);
+  void give_back_shares(Session& session);
+  void release_memory(Session& session);
+  void set_expiry(Session& session);
+  void restore(RecoveredSession& recovered);
+  std::uint64_t name_hash(std::string_view mountpoint, std::string_view client_id) const;
+  std::uint8_t home_of(std::string_view mountpoint, std::string_view client_id) const;
+  const std::string* mountpoint(std::string_view text);
+  topic::Subscriber subscriber_of(const Session& session, const Subscription& subscription) const;
+  // Renews the durable and online marks of the session's entries in the index.
+  void update_subscribers(const Session& session);
+
+  // --- the disk (durable_queue.cc, session_record.cc, on_stored.cc) ---
+  void make_durable(Session& session);
+  void erase_durable(Session& session);
+  struct Orphan {
+    std::uint64_t begin = 0;  // entries [begin, end) are on disk only
+    std::uint64_t end = 0;
+    Ring<std::uint64_t> blocks;
+    std::vector<DurableState::Settled> settled;
+  };
+  void ask_orphans(SessionNumber number);
+  void on_orphans_loaded(SessionNumber number, const store::LoadAnswer& answer);
+  void erase_passed_blocks(Session& session);
+  void write_state(Session& session);
+  void shorten_window(Session& session);
+  void on_block_loaded(Session& session, std::uint64_t first, const store::Rows& rows);
+  void on_messages_loaded(Session& session, const store::Rows& rows);
+  void save_session(const Session& session);
+  void mark_unsettled(Session& session);
+  void settle(Session& session);
+  void settle_some();
+  void refill(Session& session);
+  void request_messages(Session& session);
+  void on_loaded(const store::LoadAnswer& answer);
+  void finish_entry(Session& session, std::size_t index);
+  void on_stored(std::uint64_t ticket);
+  void on_store_health(bool writable, bool congested);
+
+  // --- timers (timers.cc) ---
+  enum class TimerKind : std::uint8_t {
+    Connect,
+    KeepAlive,
+    Lifetime,
+    Retry,
+    SessionExpiry,
+    Will,
+    Reload,
+    Sys,
+    RetainedSweep
+  };
+  struct Timer {
+    TimerKind kind = TimerKind::Sys;
+    std::uint32_t slot = 0;
+    std::uint64_t incarnation = 0;  // of the connection; of a session its created_generation
+  };
+  void on_timer();
+  void on_connection_timer(const Timer& timer);
+  void on_session_timer(const Timer& timer);
+  void retry(Session& session);
+  void publish_sys();
+  void publish_counter(std::string_view metric, std::uint64_t value);
+  void on_shutdown();
+
+  // --- packets to clients (send.cc) ---
+  // Sends now, or when the current turn's batch is durable.
+  enum class When : std::uint8_t { Now, AfterBatch };
+  void send_ack(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,
+                mqtt::ReasonCode reason, When when);
+  void send_bytes(std::uint32_t slot, ByteView bytes, When when);
+  void send_suback(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,
+                   std::span<const std::uint8_t> codes, When when);
+  void send_connack(std::uint32_t slot, const mqtt::ConnackFields& fields);
+  void send_disconnect(std::uint32_t slot, mqtt::ReasonCode reason, std::string_view text);
+  std::uint8_t* reserve(std::uint32_t slot, std::size_t size);
+
+  HookClient hook_client(const Session& session) const;
+  Counters& counters() { return counters_; }
+  const config::Config& config() const { return shared_.config; }
+  const config::ListenerConfig& listener(const Connection& conn) const {
+    return shared_.config.listeners[conn.listener];
+  }
+  topic::SessionHandle handle_of(const Session& session) const;
+  bool is_local(std::uint8_t shard) const { return shard == shard_; }
+  void check_invariants() const;
+
+  // State. Grouped by who uses it.
+  NodeShared& shared_;
+  const std::uint8_t shard_;
+  const Limits limits_;
+  HookChain hooks_;
+  Rng rng_;
+  Counters& counters_;
+  Now now_;
+
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::uint32_t> free_connections_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::uint32_t> free_sessions_;
+  ClientTable clients_;
+  std::vector<std::unique_ptr<std::string>> mountpoints_;
+  std::unordered_map<std::uint64_t, std::uint32_t> asks_;  // ask → connection slot
+  std::uint64_t next_ask_ = 1;
+
+  session::TurnArena arena_;
+  session::PiecesPool pieces_;
+  TimerHeap<Timer> timers_;
+  // Reused by every publish of the turn.
+  topic::Matches matches_;
+  std::vector<Target> targets_;
+  std::vector<Target> shard_targets_;
+  std::vector<RetainedJob> retained_jobs_;
+  std::vector<std::uint8_t> scratch_;
+  std::vector<std::uint8_t> record_;
+  // The last packet encoded from a queue: the next receiver of the same message copies and patches
+  // it.
+  struct LastPacket {
+    session::MessageRef message;
+    const std::uint8_t* bytes = nullptr;
+    mqtt::PublishLayout layout;
+    mqtt::Version version = mqtt::Version::V311;
+    std::uint8_t qos = 0;
+    bool retain = false;
+  } last_packet_;
+
+  Journal journal_;
+  std::uint64_t ticket_;  // of this turn's batch
+  std::uint64_t durable_ticket_;
+  bool store_writable_ = true;
+  bool store_congested_ = false;
+  std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
+  std::vector<ConnId> congested_;  // publishers that wait for the store
+  // Packets that wait for a batch.
+  struct Held {
+    std::uint64_t ticket = 0;
+    ConnId conn;
+    std::string bytes;
+    bool completes_inbound = false;  // a QoS 1 or 2 publish of the client is over with it
+  };
+  Ring<Held> held_;
+  // Durable sessions whose next QoS 2 message may go when a batch is durable.
+  struct Waiting {
+    std::uint64_t ticket = 0;
+    std::uint32_t session = 0;
+    std::uint64_t generation = 0;
+  };
+  Ring<Waiting> waiting_;
+  struct Unsettled {
+    std::uint32_t session = 0;
+    SessionNumber number = 0;
+    std::uint64_t since = 0;
+  };
+  Ring<Unsettled> unsettled_;
+  struct PendingLoad {
+    std::uint32_t session = 0;
+    SessionNumber number = 0;
+    std::uint64_t block = 0;  // first seq of the block asked for; or
+    bool is_block = false;
+  };
+  std::unordered_map<std::uint64_t, PendingLoad> loads_;
+  std::uint64_t next_load_ = 1;
+  std::unordered_map<SessionNumber, Orphan> orphans_;  // of sessions that are gone
+  std::vector<std::uint64_t> lost_;
+
+  // Frames to and from other shards, by shard.
+  struct Peer {
+    std::vector<std::uint8_t> out;  // frames of this turn
+    std::uint64_t next_number = 1;  // of the next owed frame
+    std::uint64_t settled = 0;      // confirmed by it
+    struct Owed {
+      std::uint64_t number = 0;
+      std::uint64_t turn = 0;
+    };
+    Ring<Owed> owed;
+    std::uint64_t applied = 0;  // frames from it up to this number are applied
+    bool applied_this_turn = false;
+    struct Confirm {
+      std::uint64_t ticket = 0;
+      std::uint64_t number = 0;
+    };
+    Ring<Confirm> confirms;  // to be sent when durable
+  };
+  std::vector<Peer> peers_;
+
+  Effects effects_;  // what the turn has made so far
+};
+
+}  // namespace vmq::core

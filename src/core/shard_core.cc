@@ -1,0 +1,128 @@
+// The turn, and the door to the shard.
+#include "core/shard_core.h"
+
+#include "base/expect.h"
+#include "core/shard.h"
+
+namespace vmq::core {
+
+Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
+    : shared_(setup.shared),
+      shard_(setup.shard),
+      limits_(setup.limits),
+      hooks_(setup.hooks),
+      rng_(setup.rng),
+      counters_(setup.shared.counters[setup.shard]),
+      now_(setup.now),
+      journal_(std::move(recovered.journal)),
+      ticket_(setup.first_ticket),
+      durable_ticket_(setup.first_ticket - 1) {
+  const std::size_t shards = shared_.counters.size();
+  peers_.resize(shards);
+  for (std::size_t i = 0; i < shards; ++i) {
+    if (i < recovered.next_owed.size()) peers_[i].next_number = recovered.next_owed[i];
+    if (i < recovered.applied.size()) peers_[i].applied = recovered.applied[i];
+  }
+  for (RecoveredSession& session : recovered.sessions) restore(session);
+  resend_owed(std::move(recovered.owed), recovered.owed_turn);
+  if (shard_ == 0) {
+    if (config().systree.enabled && config().systree.interval.ms > 0) {
+      timers_.add(now_.instant + config().systree.interval, {TimerKind::Sys, 0, 0});
+    }
+    if (config().retained_sweep_interval.ms > 0) {
+      timers_.add(now_.instant + config().retained_sweep_interval,
+                  {TimerKind::RetainedSweep, 0, 0});
+    }
+  }
+}
+
+void Shard::begin_turn(Now now) { now_ = now; }
+
+void Shard::end_turn(Effects& out) {
+  if (!retained_jobs_.empty()) continue_retained_jobs();
+  note_applied();
+  const std::size_t turns = journal_.live_turns();
+  settle_some();
+  journal_.end_turn(effects_.batch);
+  if (journal_.live_turns() < turns && peers_.size() > 1) save_links();
+  // A ticket that something waits for must become durable even if its turn wrote nothing.
+  const bool awaited = (!held_.empty() && held_.back().ticket == ticket_) ||
+                       (!waiting_.empty() && waiting_.back().ticket == ticket_);
+  effects_.ticket = 0;
+  if (!effects_.batch.empty() || awaited) effects_.ticket = ticket_++;
+  effects_.forwards.resize(peers_.size());
+  for (std::size_t shard = 0; shard < peers_.size(); ++shard) {
+    effects_.forwards[shard].swap(peers_[shard].out);
+    peers_[shard].out.clear();
+  }
+  for (ConnId id : effects_.touched) {
+    Connection* conn = find(id);
+    if (conn != nullptr) conn->is_touched = false;
+  }
+  last_packet_ = {};
+  std::swap(out, effects_);
+}
+
+bool Shard::turn_is_full() const { return arena_.bytes_reserved() > limits_.turn_bytes_max; }
+
+void Shard::release_turn_memory() { arena_.reset(); }
+
+std::optional<Instant> Shard::next_deadline() const {
+  for (const RetainedJob& job : retained_jobs_) {
+    if (!job.stalled) return now_.instant;
+  }
+  for (const Peer& peer : peers_) {
+    if (!peer.out.empty()) return now_.instant;
+  }
+  return timers_.next();
+}
+
+void Shard::check_invariants() const {
+  std::size_t online = 0;
+  for (const auto& session : sessions_) {
+    if (session == nullptr) continue;
+    session->queue.check_invariants();
+    if (!session->is_online()) continue;
+    ++online;
+    VMQ_EXPECT(connections_[session->conn.slot()]->session == session->slot);
+  }
+  std::size_t tied = 0;
+  for (const auto& conn : connections_) {
+    if (conn->phase == Connection::Phase::Online) VMQ_EXPECT(conn->session != no_slot);
+    if (conn->session != no_slot) ++tied;
+  }
+  VMQ_EXPECT(online == tied);
+}
+
+ShardCore::ShardCore(const ShardSetup& setup, RecoveredShard recovered)
+    : shard_(std::make_unique<Shard>(setup, std::move(recovered))) {}
+ShardCore::~ShardCore() = default;
+
+void ShardCore::begin_turn(Now now) { shard_->begin_turn(now); }
+void ShardCore::end_turn(Effects& out) { shard_->end_turn(out); }
+ConnId ShardCore::on_accepted(ConnInfo info) { return shard_->accept(std::move(info)); }
+Taken ShardCore::on_bytes(ConnId conn, ByteView bytes) { return shard_->on_bytes(conn, bytes); }
+void ShardCore::on_closed(ConnId conn, CloseCause cause) { shard_->on_closed(conn, cause); }
+void ShardCore::on_peer(std::uint8_t from, ByteView frames) { shard_->on_peer(from, frames); }
+void ShardCore::on_stored(std::uint64_t ticket) { shard_->on_stored(ticket); }
+void ShardCore::on_store_health(bool writable, bool congested) {
+  shard_->on_store_health(writable, congested);
+}
+void ShardCore::on_loaded(const store::LoadAnswer& answer) { shard_->on_loaded(answer); }
+void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
+void ShardCore::on_timer() { shard_->on_timer(); }
+void ShardCore::on_shutdown() { shard_->on_shutdown(); }
+std::optional<Instant> ShardCore::next_deadline() const { return shard_->next_deadline(); }
+std::uint64_t ShardCore::turn_ticket() const { return shard_->turn_ticket(); }
+session::Outbox& ShardCore::outbox(ConnId conn) {
+  Connection* found = shard_->find(conn);
+  VMQ_EXPECT(found != nullptr);
+  return found->outbox;
+}
+session::PiecesPool& ShardCore::pieces_pool() { return shard_->pieces(); }
+void ShardCore::on_drained(ConnId conn) { shard_->on_drained(conn); }
+bool ShardCore::turn_is_full() const { return shard_->turn_is_full(); }
+void ShardCore::release_turn_memory() { shard_->release_turn_memory(); }
+void ShardCore::check_invariants() const { shard_->check_invariants(); }
+
+}  // namespace vmq::core

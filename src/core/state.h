@@ -1,0 +1,131 @@
+// What a shard knows: its connections and its sessions. Plain structs; the functions over them
+// stand in the files named after what happens (on_publish.cc, deliver.cc …).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ring.h"
+#include "base/time.h"
+#include "core/ids.h"
+#include "core/journal.h"
+#include "core/shard_core.h"
+#include "mqtt/types.h"
+#include "session/message.h"
+#include "session/outbound_queue.h"
+#include "session/outbox.h"
+#include "topic/subscription_index.h"
+
+namespace vmq::core {
+
+inline constexpr std::uint32_t no_slot = ~std::uint32_t{0};
+
+// The parts of a connection that few connections need.
+struct ConnExtras {
+  std::vector<std::string> aliases_in;  // by alias - 1; empty: not set
+  std::vector<std::string> aliases_out;
+  // Enhanced authentication: the method of CONNECT, the plugin's state, and CONNECT itself until it
+  // succeeds.
+  std::string auth_method;
+  std::string auth_state;
+  std::vector<std::uint8_t> connect_packet;
+  std::uint8_t connect_flags = 0;
+};
+
+struct Connection {
+  enum class Phase : std::uint8_t {
+    Free,
+    AwaitConnect,    // nothing but CONNECT is taken
+    Verifying,       // an Ask is out; CONNECT stays with the shell until the verdict
+    Authenticating,  // AUTH packets go to and fro
+    Online,          // has a session
+    Closing,         // a Close is out; whatever still arrives is thrown away
+  };
+
+  std::uint32_t incarnation = 0;
+  std::uint32_t session = no_slot;
+  Phase phase = Phase::Free;
+  mqtt::Version version = mqtt::Version::V311;
+  Verdict verdict = Verdict::Next;
+  bool has_verdict = false;
+  bool is_touched = false;
+  bool is_paused = false;
+  bool is_bridge = false;  // level 131 or 132: retain flags pass through, no echo
+  bool request_problem_information = true;
+  bool reauthenticating = false;
+  std::uint16_t listener = 0;
+  std::uint16_t keep_alive_s = 0;         // 0: none
+  std::uint16_t receive_maximum = 65535;  // the client's, and our max_inflight_messages
+  std::uint16_t alias_max_in = 0;         // announced to the client
+  std::uint16_t alias_max_out = 0;        // announced by the client, and at most ours
+  std::uint32_t packet_size_max = 0;      // the client's; 0: none
+  std::uint32_t inbound_open = 0;      // QoS 1 and 2 publishes of the client that are not completed
+  std::uint32_t held = 0;              // packets in Shard::held_ for it
+  std::uint32_t blocked_messages = 0;  // QoS 0 messages put into the outbox since it blocked
+  std::uint64_t ask = 0;
+  Instant last_received{0};
+  session::Outbox outbox;
+  std::string peer;
+  std::unique_ptr<ConnExtras> extras;
+
+  bool is_v5() const { return version == mqtt::Version::V5; }
+};
+
+struct Subscription {
+  topic::FilterId filter;
+  std::uint32_t identifier = 0;  // subscription identifier, 0: none
+  std::uint8_t options = 0;      // as in SUBSCRIBE: QoS, no local, retain as published
+  bool is_shared = false;
+};
+
+struct Will {
+  session::MessageRef message;
+  std::uint32_t delay_s = 0;
+  std::optional<std::uint32_t> expiry_s;  // starts to run when the will is published
+};
+
+// The form of a durable session's queue on disk. See durable_queue.h.
+struct DurableState {
+  SessionNumber number = 0;
+  std::uint64_t indexed_end = 0;  // entries below are in blocks
+  Ring<std::uint64_t> blocks;     // first sequence number of each block
+  std::uint64_t unsettled_since =
+      0;  // turn of the first operation that only the journal knows; 0: settled
+  bool is_loading = false;
+  bool state_on_disk = false;
+  struct Settled {
+    std::uint64_t seq = 0;
+    session::Delivery state = session::Delivery::Queued;
+  };
+  std::vector<Settled> recovered;  // states of entries that are still on disk, ascending
+};
+
+struct Session {
+  std::uint32_t slot = no_slot;
+  mqtt::Version version = mqtt::Version::V311;
+  bool clean = true;  // ends with its connection (expiry interval 0)
+  bool has_user_name = false;
+  bool is_waiting_for_disk = false;  // in Shard::waiting_
+  bool expiry_timer_set = false;
+  std::uint64_t created_generation = 0;  // of the subscription index
+  std::uint64_t hash = 0;
+  ConnId conn;
+  const std::string* mountpoint = nullptr;
+  std::string client_id;
+  std::string user_name;
+  std::uint32_t expiry_interval_s = 0;  // 0xFFFFFFFF: never
+  WallTime disconnected_at{0};          // 0: connected
+  WallTime will_at{0};                  // when the delayed will is due; 0: no will is pending
+  std::vector<Subscription> subscriptions;
+  session::OutboundQueue queue;
+  std::vector<std::uint16_t> inbound_qos2;  // packet ids received and not yet released, sorted
+  std::unique_ptr<Will> will;
+  std::unique_ptr<DurableState> durable;  // of every session that outlives its connection
+
+  bool is_online() const { return conn.is_valid(); }
+};
+
+}  // namespace vmq::core

@@ -1,0 +1,158 @@
+// What happens because time has passed. Timers are never cancelled: each looks whether it is still
+// due.
+#include <algorithm>
+#include <string>
+
+#include "core/shard.h"
+
+namespace vmq::core {
+
+namespace {
+using mqtt::ReasonCode;
+}
+
+void Shard::on_timer() {
+  for (std::uint32_t i = 0; i < limits_.timers_per_turn; ++i) {
+    const std::optional<Timer> timer = timers_.pop(now_.instant);
+    if (!timer) break;
+    switch (timer->kind) {
+      case TimerKind::Connect:
+      case TimerKind::KeepAlive:
+      case TimerKind::Lifetime:
+      case TimerKind::Retry:
+        on_connection_timer(*timer);
+        break;
+      case TimerKind::SessionExpiry:
+      case TimerKind::Will:
+      case TimerKind::Reload:
+        on_session_timer(*timer);
+        break;
+      case TimerKind::Sys:
+        publish_sys();
+        break;
+      case TimerKind::RetainedSweep:
+        sweep_retained();
+        break;
+    }
+  }
+}
+
+void Shard::on_connection_timer(const Timer& timer) {
+  Connection* conn = find({(timer.incarnation << 32) | timer.slot});
+  if (conn == nullptr || conn->phase == Connection::Phase::Closing) return;
+  if (timer.kind == TimerKind::Connect) {
+    if (conn->phase == Connection::Phase::Online) return;
+    counters_.count(Plain::SocketCloseTimeout);
+    drop(timer.slot, CloseHow::Abort);
+    return;
+  }
+  if (conn->phase != Connection::Phase::Online) return;
+  switch (timer.kind) {
+    case TimerKind::KeepAlive: {
+      // One and a half times the interval [MQTT-3.1.2-22].
+      const Instant due = conn->last_received + milliseconds(conn->keep_alive_s * 1500ll);
+      if (due > now_.instant) {
+        timers_.add(due, timer);
+        return;
+      }
+      counters_.count(PerVersion::KeepaliveExpired, conn->is_v5());
+      disconnect(timer.slot, ReasonCode::KeepAliveTimeout);
+      return;
+    }
+    case TimerKind::Lifetime:
+      disconnect(timer.slot, ReasonCode::MaximumConnectTime);
+      return;
+    default:
+      retry(*sessions_[conn->session]);
+      timers_.add(now_.instant + config().session.retry_interval, timer);
+      return;
+  }
+}
+
+// Before MQTT 5 an unacknowledged message is sent again on the same connection: from the first one
+// that is overdue on, in order.
+void Shard::retry(Session& session) {
+  session::OutboundQueue& queue = session.queue;
+  if (queue.cursor() == 0 || queue.window().empty()) return;
+  const session::QueueEntry& first = queue.window().front();
+  if (now_.instant - first.sent_at < config().session.retry_interval) return;
+  queue.restart();
+  pump(session);
+}
+
+void Shard::on_session_timer(const Timer& timer) {
+  Session* session = timer.slot < sessions_.size() ? sessions_[timer.slot].get() : nullptr;
+  if (session == nullptr || session->created_generation != timer.incarnation) return;
+  if (timer.kind == TimerKind::Reload) {
+    pump(*session);
+    return;
+  }
+  if (session->is_online()) return;
+  if (timer.kind == TimerKind::Will) {
+    if (session->will_at.ms == 0 || session->will_at > now_.wall) return;
+    publish_will(*session);
+    save_session(*session);
+    return;
+  }
+  const bool never = session->expiry_interval_s == mqtt::session_expiry_never;
+  std::optional<Duration> after;
+  if (!never) after = seconds(session->expiry_interval_s);
+  const std::optional<Duration>& limit = config().session.persistent_expiry;
+  if (limit && (!after || *after > *limit)) after = limit;
+  if (!after || session->disconnected_at + *after > now_.wall) return;
+  if (session->will_at.ms != 0) publish_will(*session);
+  end_session(*session);
+}
+
+// $SYS/NODE/metric/with/slashes: every metric of the node, labels added up. One shard publishes for
+// all.
+void Shard::publish_sys() {
+  const config::SysTreeConfig& tree = config().systree;
+  if (tree.interval.ms <= 0) return;
+  timers_.add(now_.instant + tree.interval, {TimerKind::Sys, 0, 0});
+  for (std::size_t i = 0; i < metric_count<Plain>; ++i) {
+    std::uint64_t sum = 0;
+    for (const Counters& counters : shared_.counters) sum += counters.plain[i].value();
+    publish_counter(plain_metrics[i].name, sum);
+  }
+  for (std::size_t i = 0; i < metric_count<PerVersion>; ++i) {
+    std::uint64_t sum = 0;
+    for (const Counters& counters : shared_.counters) {
+      sum += counters.version[i][0].value() + counters.version[i][1].value();
+    }
+    publish_counter(version_metrics[i].name, sum);
+  }
+  for (std::size_t i = 0; i < metric_count<Gauge>; ++i) {
+    std::uint64_t sum = 0;
+    for (const Counters& counters : shared_.counters) sum += counters.gauges[i].value();
+    publish_counter(gauge_metrics[i].name, sum);
+  }
+  publish_counter("retain_messages", shared_.retained.count());
+  publish_counter("retain_memory", shared_.retained.bytes());
+  publish_counter("router_subscriptions", shared_.subscriptions.subscription_count());
+  publish_counter("router_memory", shared_.subscriptions.bytes());
+}
+
+void Shard::publish_counter(std::string_view metric, std::uint64_t value) {
+  const config::SysTreeConfig& tree = config().systree;
+  std::string topic = "$SYS/" + config().node.name + "/" + std::string(metric);
+  std::replace(topic.begin() + static_cast<std::ptrdiff_t>(6 + config().node.name.size()),
+               topic.end(), '_', '/');
+  const std::string text = std::to_string(value);
+  Publication publication;
+  publication.view = {topic, {}, as_bytes(text), {0}, tree.qos, tree.retain};
+  if (tree.retain) retain(publication, tree.mountpoint);
+  route(publication, mountpoint(tree.mountpoint), nullptr);
+}
+
+// The node stops: clients are told, wills of sessions that end now are published, the others stay
+// on disk.
+void Shard::on_shutdown() {
+  for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
+    const Connection& conn = *connections_[slot];
+    if (conn.phase == Connection::Phase::Free) continue;
+    disconnect(slot, ReasonCode::ServerShuttingDown);
+  }
+}
+
+}  // namespace vmq::core
