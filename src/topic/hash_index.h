@@ -22,7 +22,7 @@
 
 namespace vmq::topic {
 
-// The sizes that a segment can have. Even, because with the header that fills the allocator's units.
+// The sizes that a segment can have. Even: with the header that fills the allocator's units.
 inline constexpr std::array<std::uint32_t, 48> segment_capacities = [] {
   std::array<std::uint32_t, 48> capacities{4};
   for (std::size_t step = 1; step < capacities.size(); ++step) {

@@ -119,7 +119,8 @@ void SubscriptionIndex::match(std::string_view mountpoint, std::string_view topi
   // The exact filters' slot comes from memory while the trie is walked.
   const std::uint64_t hash = keyed_hash(world_key(state_->key, mountpoint), topic);
   state_->exacts.prefetch(hash);
-  if (const TrieNode* const root = state_->find_root(mountpoint)) {
+  const TrieNode* const root = state_->find_root(mountpoint);
+  if (root != nullptr && !root->is_unused()) {
     collect_wildcards(state_->edges, state_->key, *root, topic, out, collector);
   }
   const ExactFilter* const exact = state_->exacts.find(
