@@ -1,0 +1,184 @@
+#include "node/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace vmq::node {
+namespace {
+
+using config::LogFormat;
+using config::LogLevel;
+
+constexpr std::array<std::string_view, 8> level_names{"debug", "info",     "notice", "warning",
+                                                      "error", "critical", "alert",  "emergency"};
+
+std::string_view name_of(LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
+
+constexpr char hex_digits[] = "0123456789abcdef";
+
+// Whatever a client may have chosen must not be able to forge a line.
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\u00";
+      out += hex_digits[byte >> 4];
+      out += hex_digits[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  append_escaped(out, text);
+  out += '"';
+}
+
+bool is_plain(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f || c == '"' || c == '\\' || c == '=') return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string text_event(LogLevel level, std::string_view name, LogFields fields,
+                       std::uint64_t suppressed) {
+  std::string out = "[";
+  out.append(name_of(level)).append("] ").append(name);
+  for (const LogField& field : fields) {
+    out.append(" ").append(field.name).append("=");
+    if (is_plain(field.text)) {
+      out += field.text;
+    } else {
+      append_quoted(out, field.text);
+    }
+  }
+  if (suppressed > 0) out.append(" suppressed=").append(std::to_string(suppressed));
+  return out;
+}
+
+std::string json_event(LogLevel level, std::string_view name, LogFields fields,
+                       std::uint64_t suppressed) {
+  std::string out = "\"level\":";
+  append_quoted(out, name_of(level));
+  out += ",\"event\":";
+  append_quoted(out, name);
+  for (const LogField& field : fields) {
+    out += ',';
+    append_quoted(out, field.name);
+    out += ':';
+    if (field.is_number) {
+      out += field.text;
+    } else {
+      append_quoted(out, field.text);
+    }
+  }
+  if (suppressed > 0) out.append(",\"suppressed\":").append(std::to_string(suppressed));
+  return out;
+}
+
+// One logger a destination, because a destination has a format of its own.
+struct Log::Sinks {
+  struct Target {
+    std::shared_ptr<spdlog::logger> logger;
+    LogFormat format = LogFormat::Text;
+    LogLevel level_min = LogLevel::Info;
+  };
+  std::vector<Target> targets;
+
+  void add(spdlog::sink_ptr sink, LogFormat format, LogLevel level_min) {
+    auto logger = std::make_shared<spdlog::logger>("vernemq", std::move(sink));
+    logger->set_level(spdlog::level::trace);
+    logger->set_pattern(format == LogFormat::Json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
+                                                  : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+                        spdlog::pattern_time_type::utc);
+    logger->flush_on(spdlog::level::trace);
+    targets.push_back({std::move(logger), format, level_min});
+  }
+  void add_console(LogFormat format, LogLevel level_min) {
+    add(std::make_shared<spdlog::sinks::stdout_sink_mt>(), format, level_min);
+  }
+  // The reason when the file cannot be opened.
+  std::string add_file(const std::string& path, LogFormat format, LogLevel level_min) {
+    try {
+      add(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path), format, level_min);
+      return {};
+    } catch (const spdlog::spdlog_ex& problem) {
+      return problem.what();
+    }
+  }
+  void write(LogLevel level, std::string_view name, LogFields fields, std::uint64_t suppressed) {
+    for (const Target& target : targets) {
+      if (level < target.level_min) continue;
+      const std::string text = target.format == LogFormat::Json
+                                   ? json_event(level, name, fields, suppressed)
+                                   : text_event(level, name, fields, suppressed);
+      target.logger->log(spdlog::level::info, spdlog::string_view_t(text.data(), text.size()));
+    }
+  }
+};
+
+Log::Log(const config::LogConfig& config) : config_(config) { reopen(); }
+Log::~Log() = default;
+
+void Log::reopen() {
+  using config::LogConsole;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  auto sinks = std::make_unique<Sinks>();
+  const LogConsole where = config_.console;
+  if (where == LogConsole::Console || where == LogConsole::Both) {
+    sinks->add_console(config_.console_format, config_.level);
+  }
+  std::string problem;
+  if (where == LogConsole::File || where == LogConsole::Both) {
+    problem = sinks->add_file(config_.console_file, config_.console_file_format, config_.level);
+    if (!problem.empty() && where == LogConsole::File) {
+      sinks->add_console(config_.console_format, config_.level);
+    }
+  }
+  if (config_.error_enabled) {
+    const std::string error_problem =
+        sinks->add_file(config_.error_file, config_.error_file_format, LogLevel::Error);
+    if (problem.empty()) problem = error_problem;
+  }
+  sinks_ = std::move(sinks);
+  if (!problem.empty()) {
+    sinks_->write(LogLevel::Warning, "log_file_unusable", {{"reason", problem}}, 0);
+  }
+}
+
+void Log::event(LogLevel level, std::string_view name, LogFields fields) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::uint64_t suppressed = 0;
+  if (is_due(name, suppressed)) sinks_->write(level, name, fields, suppressed);
+}
+
+bool Log::is_due(std::string_view name, std::uint64_t& suppressed) {
+  const auto now = std::chrono::steady_clock::now();
+  Burst& burst = bursts_[std::string(name)];
+  if (burst.count == 0 || now - burst.since >= window) {
+    suppressed = std::exchange(burst.suppressed, 0);
+    burst.since = now;
+    burst.count = 1;
+    return true;
+  }
+  if (++burst.count <= burst_max) return true;
+  ++burst.suppressed;
+  return false;
+}
+
+}  // namespace vmq::node

@@ -1,0 +1,84 @@
+// What the process tells an operator: events with fields, on the console and in files.
+//
+//   2026-01-31T12:00:00.123Z [warning] accept_paused error="Too many open files" shard=3
+//
+// Log events, not prose; never payloads, never passwords. An event that repeats is cut short: after
+// `burst_max` of one name within `window` the rest is counted, and the next one that is written
+// says how many there were.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+
+#include "config/config.h"
+
+namespace vmq::node {
+
+struct LogField {
+  LogField(std::string_view name_of, std::string_view value) : name(name_of), text(value) {}
+  template <typename T>
+  requires std::is_integral_v<T> LogField(std::string_view name_of, T value)
+      : name(name_of), text(std::to_string(value)), is_number(true) {}
+
+  std::string_view name;
+  std::string text;
+  bool is_number = false;
+};
+using LogFields = std::initializer_list<LogField>;
+
+// Threads: any.
+class Log {
+ public:
+  static constexpr std::uint32_t burst_max = 20;
+  static constexpr std::chrono::seconds window{10};
+
+  // A file that cannot be opened is no error: its events go to the console instead, and the first
+  // says why.
+  explicit Log(const config::LogConfig& config);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  void event(config::LogLevel level, std::string_view name, LogFields fields = {});
+  void info(std::string_view name, LogFields fields = {}) {
+    event(config::LogLevel::Info, name, fields);
+  }
+  void warning(std::string_view name, LogFields fields = {}) {
+    event(config::LogLevel::Warning, name, fields);
+  }
+  void error(std::string_view name, LogFields fields = {}) {
+    event(config::LogLevel::Error, name, fields);
+  }
+  // Opens the files anew, after they were moved away by a log rotation.
+  void reopen();
+
+ private:
+  struct Sinks;
+  struct Burst {
+    std::chrono::steady_clock::time_point since;
+    std::uint32_t count = 0;
+    std::uint64_t suppressed = 0;
+  };
+  // The number of events of this name left out so far; nothing: leave this one out too.
+  bool is_due(std::string_view name, std::uint64_t& suppressed);
+
+  const config::LogConfig config_;
+  std::mutex mutex_;
+  std::unique_ptr<Sinks> sinks_;
+  std::unordered_map<std::string, Burst> bursts_;  // names are constants of ours, so it stays small
+};
+
+// An event as it stands behind the time, in each format. For tests too.
+std::string text_event(config::LogLevel level, std::string_view name, LogFields fields,
+                       std::uint64_t suppressed);
+std::string json_event(config::LogLevel level, std::string_view name, LogFields fields,
+                       std::uint64_t suppressed);
+
+}  // namespace vmq::node

@@ -1,0 +1,109 @@
+#include "node/log.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "node/rule_files.h"
+
+namespace vmq::node {
+namespace {
+
+using config::LogLevel;
+
+class LogTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/vmq-log-XXXXXX";
+    ASSERT_NE(::mkdtemp(name), nullptr);
+    folder_ = name;
+    config_.console = config::LogConsole::File;
+    config_.console_file = folder_ + "/console.log";
+    config_.error_file = folder_ + "/error.log";
+  }
+  void TearDown() override {
+    for (const char* file : {"/console.log", "/error.log", "/moved.log"}) {
+      ::unlink((folder_ + file).c_str());
+    }
+    ::rmdir(folder_.c_str());
+  }
+  std::string text(const std::string& file) const {
+    return read_text_file(folder_ + "/" + file).value_or("");
+  }
+  static std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+  std::string folder_;
+  config::LogConfig config_;
+};
+
+TEST(LogEvent, text_quotes_what_could_be_mistaken) {
+  EXPECT_EQ(
+      text_event(LogLevel::Warning, "name", {{"a", "plain"}, {"b", 7}, {"c", "two words"}}, 0),
+      "[warning] name a=plain b=7 c=\"two words\"");
+  EXPECT_EQ(text_event(LogLevel::Info, "name", {{"a", ""}}, 3), "[info] name a=\"\" suppressed=3");
+}
+
+TEST(LogEvent, a_clients_text_cannot_forge_a_line_in_either_format) {
+  const std::string evil = "x\n[error] forged \"y\" \x7f";
+  EXPECT_EQ(text_event(LogLevel::Info, "n", {{"id", evil}}, 0),
+            "[info] n id=\"x\\u000a[error] forged \\\"y\\\" \\u007f\"");
+  EXPECT_EQ(json_event(LogLevel::Info, "n", {{"id", evil}, {"k", 1}}, 0),
+            "\"level\":\"info\",\"event\":\"n\","
+            "\"id\":\"x\\u000a[error] forged \\\"y\\\" \\u007f\",\"k\":1");
+}
+
+TEST_F(LogTest, events_below_the_level_are_left_out_and_errors_stand_in_both_files) {
+  config_.level = LogLevel::Notice;
+  Log log(config_);
+  log.info("quiet");
+  log.warning("loud");
+  log.error("bad");
+  EXPECT_EQ(lines(text("console.log")), 2u);
+  EXPECT_NE(text("console.log").find("[warning] loud"), std::string::npos);
+  EXPECT_EQ(lines(text("error.log")), 1u);
+  EXPECT_NE(text("error.log").find("[error] bad"), std::string::npos);
+}
+
+TEST_F(LogTest, a_repeated_event_is_cut_short_and_others_are_not) {
+  Log log(config_);
+  for (int i = 0; i < 1000; ++i) log.warning("again");
+  log.warning("once");
+  EXPECT_EQ(lines(text("console.log")), Log::burst_max + 1);
+}
+
+TEST_F(LogTest, json_lines_are_whole_objects) {
+  config_.console_file_format = config::LogFormat::Json;
+  Log log(config_);
+  log.info("started", {{"n", 1}});
+  const std::string line = text("console.log");
+  EXPECT_EQ(line.front(), '{');
+  EXPECT_NE(line.find("\"level\":\"info\",\"event\":\"started\",\"n\":1}\n"), std::string::npos);
+}
+
+TEST_F(LogTest, reopening_leaves_a_moved_file_alone) {
+  Log log(config_);
+  log.info("before");
+  ASSERT_EQ(::rename((folder_ + "/console.log").c_str(), (folder_ + "/moved.log").c_str()), 0);
+  log.reopen();
+  log.info("after");
+  EXPECT_NE(text("moved.log").find("before"), std::string::npos);
+  EXPECT_EQ(text("moved.log").find("after"), std::string::npos);
+  EXPECT_NE(text("console.log").find("after"), std::string::npos);
+}
+
+TEST_F(LogTest, a_file_that_cannot_be_made_turns_into_the_console) {
+  config_.console_file = "/proc/none/console.log";
+  ::testing::internal::CaptureStdout();
+  Log log(config_);
+  log.info("still_here");
+  const std::string out = ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(out.find("log_file_unusable"), std::string::npos);
+  EXPECT_NE(out.find("still_here"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace vmq::node

@@ -1,0 +1,266 @@
+#include "node/node.h"
+
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "base/expect.h"
+#include "node/clock.h"
+#include "store/rocks/rocks_store.h"
+
+namespace vmq::node {
+namespace {
+
+// ShardId is a byte, and the store is opened before it is known how many shards its contents ask
+// for.
+constexpr std::uint8_t shards_max = 255;
+
+std::uint64_t system_seed() {
+  std::uint64_t seed = 0;
+  VMQ_EXPECT(getrandom(&seed, sizeof seed, 0) == sizeof seed);
+  return seed;
+}
+
+store::SyncMode sync_mode(config::StoreSync sync) {
+  switch (sync) {
+    case config::StoreSync::Always:
+      return store::SyncMode::Always;
+    case config::StoreSync::Interval:
+      return store::SyncMode::Interval;
+    case config::StoreSync::Off:
+      break;
+  }
+  return store::SyncMode::Off;
+}
+
+std::uint8_t shards_wanted(const config::Config& config) {
+  std::uint32_t shards = config.node.shards;
+  if (shards == 0) shards = std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<std::uint8_t>(std::min<std::uint32_t>(shards, shards_max));
+}
+
+// mkdir -p. The reason on failure.
+Result<void, std::string> make_folders(const std::string& path) {
+  for (std::size_t at = 1; at <= path.size(); ++at) {
+    if (at != path.size() && path[at] != '/') continue;
+    const std::string folder = path.substr(0, at);
+    if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) {
+      return failure("cannot make the folder " + folder + ": " + std::strerror(errno));
+    }
+  }
+  return {};
+}
+
+net::ListenerSpec spec_of(const config::ListenerConfig& listener, std::size_t index, int backlog) {
+  net::ListenerSpec spec;
+  spec.index = static_cast<std::uint32_t>(index);
+  spec.address = listener.address;
+  spec.port = listener.port;
+  spec.is_domain_socket = listener.is_domain_socket;
+  spec.connections_max = listener.connections_max;
+  spec.backlog = backlog;
+  if (listener.buffer_sizes) {
+    spec.receive_buffer = listener.buffer_sizes->receive;
+    spec.send_buffer = listener.buffer_sizes->send;
+  }
+  return spec;
+}
+
+}  // namespace
+
+std::uint64_t raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
+  return limit.rlim_cur;
+}
+
+Node::Node(config::Config config, Log& log)
+    : config_(std::move(config)), log_(log), rng_(system_seed()) {}
+
+Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Log& log) {
+  std::unique_ptr<Node> node(new Node(std::move(config), log));
+  if (auto done = node->open_store(); !done) return failure(done.error());
+  core::RecoveredNode recovered;
+  if (auto done = node->recover(recovered); !done) return failure(done.error());
+  for (std::size_t i = 0; i < recovered.shards.size(); ++i) {
+    node->wakers_.push_back(std::make_unique<net::Waker>());
+  }
+  node->waker_count_.store(node->wakers_.size(), std::memory_order_release);
+  if (auto done = node->open_listeners(); !done) return failure(done.error());
+  node->make_shards(std::move(recovered));
+  node->make_rules();
+  for (auto& shard : node->shards_) shard->start();
+  return node;
+}
+
+Node::Done Node::open_store() {
+  const std::string& folder = config_.message_store.directory;
+  const std::size_t slash = folder.rfind('/');
+  if (slash != std::string::npos && slash > 0) {
+    if (auto made = make_folders(folder.substr(0, slash)); !made) return made;
+  }
+  store::RocksOptions options;
+  options.sync = sync_mode(config_.message_store.sync);
+  options.interval_ms = static_cast<std::uint32_t>(config_.message_store.sync_interval.ms);
+  options.cache_bytes = config_.message_store.cache_bytes;
+  options.shards = shards_max;
+  // During recovery no shard exists yet; what its batches complete is polled by the first turn.
+  options.wake = [this](ShardId shard) {
+    if (shard.value < waker_count_.load(std::memory_order_acquire)) wakers_[shard.value]->wake();
+  };
+  auto opened = store::open_rocks_store(folder, std::move(options));
+  if (!opened) return failure(opened.error().text);
+  store_ = std::move(*opened);
+  return {};
+}
+
+Node::Done Node::recover(core::RecoveredNode& recovered) {
+  const auto begin = std::chrono::steady_clock::now();
+  subscriptions_ = std::make_unique<topic::SubscriptionIndex>(epochs_, HashKey{rng_.next()});
+  retained_ = std::make_unique<topic::RetainedIndex>(HashKey{rng_.next()});
+  auto result = core::recover(*store_, *retained_, shards_wanted(config_), rng_);
+  if (!result) return failure("cannot read the message store: " + result.error().text);
+  recovered = std::move(*result);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begin);
+  log_.info("recovered", {{"sessions", recovered.sessions},
+                          {"messages", recovered.messages},
+                          {"retained", recovered.retained},
+                          {"shards", recovered.shards.size()},
+                          {"ms", took.count()}});
+  if (recovered.corrupted > 0) {
+    log_.error("records_corrupted", {{"count", recovered.corrupted}, {"store", "recovery"}});
+  }
+  if (recovered.shards.size() != shards_wanted(config_)) {
+    log_.warning("shards_kept", {{"wanted", static_cast<unsigned>(shards_wanted(config_))},
+                                 {"kept", recovered.shards.size()},
+                                 {"reason", "the message store was made with that number"}});
+  }
+  return {};
+}
+
+Node::Done Node::open_listeners() {
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+    const config::ListenerConfig& listener = config_.listeners[i];
+    if (!listener.is_built()) continue;
+    const int backlog = static_cast<int>(config_.node.accept_backlog);
+    auto opened = net::open_listener(spec_of(listener, i, backlog), wakers_.size());
+    if (!opened) return failure("listener.tcp." + listener.name + ": " + opened.error());
+    bound_.push_back({listener.name, net::address_text(opened->address)});
+    opened_.push_back(std::move(*opened));
+  }
+  return {};
+}
+
+void Node::make_shards(core::RecoveredNode recovered) {
+  const std::size_t count = recovered.shards.size();
+  counters_ = std::vector<core::Counters>(count);
+  shared_ = std::make_unique<core::NodeShared>(
+      core::NodeShared{config_, *subscriptions_, *retained_, counters_, recovered.home_key,
+                       recovered.retained_version_base});
+  links_ = std::make_unique<ShardLinks>(wakers_);
+  hasher_ = std::make_unique<Hasher>(
+      Hasher::Options{std::max<std::size_t>(1, count / 4), 4096, config_.session.connect_timeout},
+      [this](ShardId shard, core::AskId ask, core::Verdict verdict) {
+        shards_[shard.value]->post(
+            [ask, verdict](ShardThread& thread) { thread.core().on_verdict(ask, verdict); });
+      });
+  shards_.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const ShardId id{static_cast<std::uint8_t>(i)};
+    core::ShardSetup setup{
+        *shared_, id.value, {}, {}, rng_.split(), read_clock(), recovered.first_ticket};
+    const ShardWorld world{id,      *wakers_[i], *links_, *store_,
+                           epochs_, *hasher_,    log_,    quiet_shards_};
+    shards_.push_back(std::make_unique<ShardThread>(
+        world, std::move(setup), std::move(recovered.shards[i]), counters_[i], config_.file_auth));
+    for (net::OpenedListener& listener : opened_) {
+      shards_.back()->listen(std::move(listener.sockets[i]));
+    }
+  }
+}
+
+void Node::make_rules() {
+  rules_ = std::make_unique<RuleFiles>(
+      config_.file_auth, log_,
+      [this](const auth::PasswordSnapshot& table) {
+        hasher_->set_table(table);
+        for (auto& shard : shards_) {
+          shard->post([table](ShardThread& thread) { thread.passwords().set(table); });
+        }
+      },
+      [this](const auth::AclSnapshot& acl) {
+        for (auto& shard : shards_) {
+          shard->post([acl](ShardThread& thread) { thread.acl().set(acl); });
+        }
+      });
+  rules_->reload(RuleFiles::When::Always);
+}
+
+void Node::tick() {
+  rules_->tick(read_clock().instant);
+  report_store();
+  epochs_.collect();
+}
+
+void Node::report_store() {
+  const store::StoreHealth health = store_->health();
+  if (health.writable != was_writable_) {
+    was_writable_ = health.writable;
+    if (health.writable) {
+      log_.info("store_writable_again");
+    } else {
+      log_.error("store_not_writable",
+                 {{"reason", health.last_error}, {"effect", "durable publishes are refused"}});
+    }
+  }
+  if (health.corrupted_records > corrupted_seen_) {
+    log_.error("records_corrupted",
+               {{"count", health.corrupted_records - corrupted_seen_}, {"store", "load"}});
+    corrupted_seen_ = health.corrupted_records;
+  }
+  const std::uint64_t dropped = hasher_->dropped();
+  if (dropped > questions_dropped_seen_) {
+    log_.warning("hashing_overloaded", {{"dropped", dropped - questions_dropped_seen_}});
+    questions_dropped_seen_ = dropped;
+  }
+}
+
+void Node::reload() {
+  log_.reopen();
+  rules_->reload(RuleFiles::When::Always);
+  log_.info("reloaded");
+}
+
+Result<void, std::string> Node::stop(Duration patience) {
+  if (is_stopped_) return {};
+  end_threads(patience);
+  auto closed = store_->close();
+  if (!closed) return failure("the message store did not close: " + closed.error().text);
+  return {};
+}
+
+void Node::end_threads(Duration patience) {
+  is_stopped_ = true;
+  for (auto& shard : shards_) {
+    shard->post([patience](ShardThread& thread) { thread.stop(patience); });
+  }
+  for (auto& shard : shards_) shard->join();
+  hasher_.reset();  // its answers go to the shards
+}
+
+Node::~Node() {
+  if (hasher_ != nullptr && !is_stopped_ && rules_ != nullptr) end_threads({0});
+  if (store_ != nullptr) static_cast<void>(store_->close());
+}
+
+}  // namespace vmq::node

@@ -1,0 +1,101 @@
+// A broker on one machine, put together: store, recovery, shared indexes, shard threads, hashing
+// threads, rule files. Everything that is started here is stopped here, in reverse.
+//
+// Thread: the one that started it, the control thread; counters may be read by anyone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/epoch.h"
+#include "base/result.h"
+#include "base/rng.h"
+#include "config/config.h"
+#include "core/recovery.h"
+#include "core/shard.h"
+#include "net/listener.h"
+#include "node/hasher.h"
+#include "node/links.h"
+#include "node/log.h"
+#include "node/rule_files.h"
+#include "node/shard.h"
+#include "store/store.h"
+#include "topic/retained_index.h"
+#include "topic/subscription_index.h"
+
+namespace vmq::node {
+
+struct BoundListener {
+  std::string name;     // as in listener.tcp.NAME
+  std::string address;  // with the port that the system chose when 0 was asked for
+};
+
+class Node {
+ public:
+  // Opens the store, recovers, listens and serves. The error is a sentence for the operator. The
+  // log outlives the node.
+  [[nodiscard]] static Result<std::unique_ptr<Node>, std::string> start(config::Config config,
+                                                                        Log& log);
+  // Stops at once if stop() was not called.
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  const std::vector<BoundListener>& listeners() const { return bound_; }
+  std::size_t shard_count() const { return shards_.size(); }
+  // By shard: the core's, and what only sockets know.
+  const std::vector<core::Counters>& counters() const { return counters_; }
+  const net::SocketCounters& socket_counters(std::size_t shard) const {
+    return shards_[shard]->socket_counters();
+  }
+  store::StoreHealth store_health() const { return store_->health(); }
+
+  // What the control thread does every second: rule files that changed, the state of the store.
+  void tick();
+  // Rule files are read again, changed or not; log files are opened anew.
+  void reload();
+  // Clients are told, what waits is sent for at most `patience`, the store is closed.
+  [[nodiscard]] Result<void, std::string> stop(Duration patience);
+
+ private:
+  Node(config::Config config, Log& log);
+  using Done = Result<void, std::string>;
+  Done open_store();
+  Done recover(core::RecoveredNode& recovered);
+  Done open_listeners();
+  void make_shards(core::RecoveredNode recovered);
+  void make_rules();
+  void report_store();
+  void end_threads(Duration patience);
+
+  const config::Config config_;
+  Log& log_;
+  Rng rng_;
+  EpochDomain epochs_;
+  std::vector<core::Counters> counters_;
+  std::unique_ptr<topic::SubscriptionIndex> subscriptions_;
+  std::unique_ptr<topic::RetainedIndex> retained_;
+  std::unique_ptr<core::NodeShared> shared_;
+  std::vector<std::unique_ptr<net::Waker>> wakers_;  // by shard
+  std::atomic<std::size_t> waker_count_{0};          // set once they are there
+  std::unique_ptr<store::Store> store_;
+  std::vector<net::OpenedListener> opened_;
+  std::vector<BoundListener> bound_;
+  std::unique_ptr<ShardLinks> links_;
+  std::unique_ptr<Hasher> hasher_;
+  std::atomic<std::size_t> quiet_shards_{0};
+  std::vector<std::unique_ptr<ShardThread>> shards_;
+  std::unique_ptr<RuleFiles> rules_;
+  bool was_writable_ = true;
+  std::uint64_t corrupted_seen_ = 0;
+  std::uint64_t questions_dropped_seen_ = 0;
+  bool is_stopped_ = false;
+};
+
+// Gives the process as many file descriptors as it may have. Returns how many that are.
+std::uint64_t raise_file_limit();
+
+}  // namespace vmq::node

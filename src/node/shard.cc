@@ -1,0 +1,219 @@
+#include "node/shard.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "node/clock.h"
+
+namespace vmq::node {
+namespace {
+
+// Mails taken from one other shard in one turn.
+constexpr int mails_per_turn = 256;
+// While stopping, how often the thread looks whether it may end.
+constexpr int stopping_poll_ms = 10;
+
+}  // namespace
+
+ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
+                         core::RecoveredShard recovered, core::Counters& counters,
+                         const config::FileAuthConfig& file_auth)
+    : world_(world),
+      core_(with_hooks(std::move(setup), file_auth), std::move(recovered)),
+      reactor_(core_, world_.waker, counters, socket_counters_, {},
+               [this](std::string_view event, int error) {
+                 world_.log.warning(event, {{"reason", std::strerror(error)},
+                                            {"shard", static_cast<unsigned>(world_.id.value)}});
+               }),
+      now_(read_clock()) {}
+
+ShardThread::~ShardThread() { join(); }
+
+core::ShardSetup ShardThread::with_hooks(core::ShardSetup setup,
+                                         const config::FileAuthConfig& file_auth) {
+  if (file_auth.passwd_enabled) setup.hooks.auth_on_register.push_back(&passwords_);
+  if (file_auth.acl_enabled) {
+    setup.hooks.auth_on_publish.push_back(&acl_);
+    setup.hooks.auth_on_subscribe.push_back(&acl_);
+  }
+  return setup;
+}
+
+void ShardThread::start() {
+  thread_ = std::thread([this] { run(); });
+  const std::string name = "shard-" + std::to_string(world_.id.value);
+  pthread_setname_np(thread_.native_handle(), name.c_str());
+}
+
+void ShardThread::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void ShardThread::post(Task task) {
+  {
+    const std::lock_guard<std::mutex> lock(tasks_mutex_);
+    tasks_.push_back(std::move(task));
+    has_tasks_.store(true, std::memory_order_release);
+  }
+  world_.waker.wake();
+}
+
+void ShardThread::run() {
+  const ReaderId reader = world_.epochs.register_reader();
+  now_ = read_clock();
+  turn();  // what recovery left to do
+  while (!is_over()) {
+    // Nothing of the shared indexes is held here, so a sleeping shard keeps no memory from being
+    // freed.
+    const int timeout_ms = timeout();
+    if (timeout_ms != 0) world_.epochs.offline(reader);
+    reactor_.wait(timeout_ms);
+    if (timeout_ms != 0) world_.epochs.online(reader);
+    now_ = read_clock();
+    do {
+      turn();
+      world_.epochs.quiescent(reader);
+    } while (reactor_.has_ready());
+  }
+  world_.epochs.unregister_reader(reader);
+}
+
+int ShardThread::timeout() const {
+  const std::optional<Instant> deadline = core_.next_deadline();
+  std::int64_t timeout_ms = -1;
+  if (deadline) timeout_ms = std::clamp<std::int64_t>((*deadline - now_.instant).ms, 0, 3'600'000);
+  if (is_stopping_ && (timeout_ms < 0 || timeout_ms > stopping_poll_ms)) {
+    timeout_ms = stopping_poll_ms;
+  }
+  return static_cast<int>(timeout_ms);
+}
+
+void ShardThread::turn() {
+  core_.begin_turn(now_);
+  if (has_tasks_.load(std::memory_order_acquire)) take_tasks();
+  take_links();
+  take_completions();
+  reactor_.offer_ready(now_.instant);
+  const std::optional<Instant> deadline = core_.next_deadline();
+  if (deadline && *deadline <= now_.instant) core_.on_timer();
+  core_.end_turn(effects_);
+  carry_out();
+  core_.release_turn_memory();
+}
+
+void ShardThread::take_tasks() {
+  std::vector<Task> tasks;
+  {
+    const std::lock_guard<std::mutex> lock(tasks_mutex_);
+    tasks.swap(tasks_);
+    has_tasks_.store(false, std::memory_order_relaxed);
+  }
+  for (const Task& task : tasks) task(*this);
+}
+
+void ShardThread::take_links() {
+  for (std::size_t from = 0; from < world_.links.shards(); ++from) {
+    if (from == world_.id.value) continue;
+    ShardLink& link = world_.links.link(from, world_.id.value);
+    for (int i = 0; i < mails_per_turn && link.receive(mail_); ++i) {
+      if (!mail_.frames.empty()) {
+        core_.on_peer(static_cast<std::uint8_t>(from), mail_.frames);
+      } else {
+        reactor_.adopt(std::move(mail_.socket));
+      }
+      mail_ = {};
+      if (core_.turn_is_full()) break;
+    }
+  }
+}
+
+void ShardThread::take_completions() {
+  const std::uint64_t durable = completions_.durable.value;
+  world_.store.poll(world_.id, completions_);
+  if (completions_.durable.value > durable) core_.on_stored(completions_.durable.value);
+  for (const store::LoadAnswer& answer : completions_.loads) core_.on_loaded(answer);
+  if (completions_.writable != was_writable_ || completions_.congested != was_congested_) {
+    was_writable_ = completions_.writable;
+    was_congested_ = completions_.congested;
+    core_.on_store_health(was_writable_, was_congested_);
+  }
+}
+
+// The order matters: what must be durable is on its way before anybody hears of it.
+void ShardThread::carry_out() {
+  if (effects_.ticket != 0) {
+    ticket_submitted_ = effects_.ticket;
+    world_.store.submit(world_.id, std::move(effects_.batch), {effects_.ticket});
+    effects_.batch.clear();
+  }
+  for (std::size_t shard = 0; shard < effects_.forwards.size(); ++shard) {
+    std::vector<std::uint8_t>& frames = effects_.forwards[shard];
+    if (frames.empty()) continue;
+    world_.links.link(world_.id.value, shard).send({std::move(frames), {}});
+    frames = {};
+  }
+  reactor_.write(effects_.touched);
+  reactor_.close(effects_.closes);
+  for (const core::Handover& handover : effects_.handovers) hand_over(handover);
+  for (core::Ask& ask : effects_.asks) world_.hasher.ask(world_.id, std::move(ask));
+  for (store::LoadRequest& load : effects_.loads) world_.store.load(world_.id, std::move(load));
+  for (store::LoadKeysRequest& load : effects_.key_loads) {
+    world_.store.load_keys(world_.id, std::move(load));
+  }
+  reactor_.resume(effects_.resumes);
+  flush_links();
+
+  effects_.touched.clear();
+  effects_.closes.clear();
+  effects_.handovers.clear();
+  effects_.asks.clear();
+  effects_.loads.clear();
+  effects_.key_loads.clear();
+  effects_.resumes.clear();
+}
+
+void ShardThread::hand_over(const core::Handover& handover) {
+  std::optional<net::MovedSocket> socket = reactor_.release(handover.conn);
+  if (!socket) return;
+  world_.links.link(world_.id.value, handover.shard).send({{}, std::move(*socket)});
+}
+
+// A full way to another shard stops all reading here: its publishers wait, nothing is dropped.
+void ShardThread::flush_links() {
+  bool is_stalled = false;
+  for (std::size_t to = 0; to < world_.links.shards(); ++to) {
+    if (to == world_.id.value) continue;
+    ShardLink& link = world_.links.link(world_.id.value, to);
+    if (!link.has_waiting()) continue;
+    link.flush();
+    is_stalled = is_stalled || link.has_waiting();
+  }
+  reactor_.set_stalled(is_stalled);
+}
+
+void ShardThread::stop(Duration patience) {
+  if (is_stopping_) return;
+  is_stopping_ = true;
+  stop_at_ = now_.instant + patience;
+  reactor_.stop_accepting();
+  core_.on_shutdown();
+}
+
+// A shard whose clients are gone goes on serving the others until they are done too.
+bool ShardThread::is_over() {
+  if (!is_stopping_) return false;
+  const bool has_clients = reactor_.connection_count() > 0 || reactor_.lingering_count() > 0;
+  const bool is_done = !has_clients && completions_.durable.value >= ticket_submitted_;
+  if (is_done && !is_quiet_) {
+    is_quiet_ = true;
+    world_.quiet_shards.fetch_add(1, std::memory_order_acq_rel);
+  }
+  if (now_.instant >= stop_at_) return true;
+  return world_.quiet_shards.load(std::memory_order_acquire) == world_.links.shards();
+}
+
+}  // namespace vmq::node

@@ -1,0 +1,112 @@
+// One shard's thread: turns the world into inputs of the core, and carries out what the core
+// answers. The loop is run(), a turn is turn(); both read as lists.
+//
+//   wait → clock → ┌ begin_turn: mail, rings, store, sockets, timers :end_turn
+//                  │ batch → forwards → sockets → closes → hand-overs → questions
+//                  └ while input is left
+//
+// Lifetime: the node's. Thread: run() and everything the core sees belong to the shard's thread;
+// post() may be called by anyone.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/epoch.h"
+#include "base/ids.h"
+#include "core/shard.h"
+#include "core/shard_core.h"
+#include "net/counters.h"
+#include "net/reactor.h"
+#include "node/file_rules.h"
+#include "node/hasher.h"
+#include "node/links.h"
+#include "node/log.h"
+#include "store/store.h"
+
+namespace vmq::node {
+
+// The parts of a node that a shard uses. They outlive it.
+struct ShardWorld {
+  ShardId id;
+  net::Waker& waker;
+  ShardLinks& links;
+  store::Store& store;
+  EpochDomain& epochs;
+  Hasher& hasher;
+  Log& log;
+  // Shards that have nothing left to do for a stopping node: the last one ends all.
+  std::atomic<std::size_t>& quiet_shards;
+};
+
+class ShardThread {
+ public:
+  // For the control thread: what is posted runs on the shard's thread, within a turn.
+  using Task = std::function<void(ShardThread&)>;
+
+  // `setup` without the hooks, which are the shard's own. Plugins that are off stay out of the
+  // chain.
+  ShardThread(const ShardWorld& world, core::ShardSetup setup, core::RecoveredShard recovered,
+              core::Counters& counters, const config::FileAuthConfig& file_auth);
+  ~ShardThread();
+
+  void listen(net::ListenerSocket socket) { reactor_.listen(std::move(socket)); }
+  void start();
+  void join();
+
+  void post(Task task);
+
+  // --- within a task ---
+  core::ShardCore& core() { return core_; }
+  PasswordPlugin& passwords() { return passwords_; }
+  AclPlugin& acl() { return acl_; }
+  // Tells the clients, takes no new ones, and ends the thread when all shards are quiet or the time
+  // is over.
+  void stop(Duration patience);
+
+  const net::SocketCounters& socket_counters() const { return socket_counters_; }
+
+ private:
+  void run();
+  void turn();
+  int timeout() const;
+  void take_tasks();
+  void take_links();
+  void take_completions();
+  void carry_out();
+  void hand_over(const core::Handover& handover);
+  void flush_links();
+  bool is_over();
+  core::ShardSetup with_hooks(core::ShardSetup setup, const config::FileAuthConfig& file_auth);
+
+  const ShardWorld world_;
+  net::SocketCounters socket_counters_;
+  PasswordPlugin passwords_;
+  AclPlugin acl_;
+  core::ShardCore core_;
+  net::Reactor reactor_;
+  core::Effects effects_;
+  store::Completions completions_;
+  bool was_writable_ = true;
+  bool was_congested_ = false;
+  std::uint64_t ticket_submitted_ = 0;
+  Now now_;
+  ShardMail mail_;
+
+  std::mutex tasks_mutex_;
+  std::vector<Task> tasks_;
+  std::atomic<bool> has_tasks_{false};
+
+  bool is_stopping_ = false;
+  bool is_quiet_ = false;
+  Instant stop_at_{0};
+  std::thread thread_;
+};
+
+}  // namespace vmq::node
