@@ -138,6 +138,13 @@ def fsync_rate(directory, seconds):
     return count / elapsed
 
 
+def short(number):
+    for size, letter in ((1_000_000, "M"), (1000, "k")):
+        if number >= size and number % size == 0:
+            return f"{number // size}{letter}"
+    return str(number)
+
+
 def load_rows(sizes, common):
     """Publishers and subscribers at the same time. The aims are CPU ratios to mosquitto."""
     timed = ["--duration", sizes.seconds, "--warmup", 0.2]
@@ -158,7 +165,7 @@ def load_rows(sizes, common):
         made.append(Row(f"shared-q{qos}", f"shared 50:(4) QoS {qos}",
                         ["shared", "50:4", "-q", qos, *timed, *common], aims={"": aim}))
     for qos in (0, 1):
-        made.append(Row(f"paced-q{qos}", f"paced {sizes.paced_rate}/s 50:50 QoS {qos}",
+        made.append(Row(f"paced-q{qos}", f"paced {short(sizes.paced_rate)}/s 50:50 QoS {qos}",
                         ["latency", "50:50", "-q", qos, "-r", sizes.paced_rate, *timed, *common]))
     return made
 
@@ -170,24 +177,24 @@ def all_rows(sizes, mqtt):
     sessions = ["offline", f"4:{sizes.sessions}", "-n", sizes.queued, "-q", 1, *common]
     return [
         *load_rows(sizes, common),
-        PhasesRow("filters", f"{sizes.filters} filters",
+        PhasesRow("filters", f"{short(sizes.filters)} filters",
                   ["filters", "50:50", "--filters", sizes.filters, *timed, *common],
                   phases=("subscribe", "load"), aims={"load": "1/8"}),
-        PhasesRow("filters-wildcard", f"{sizes.filters} + filters",
+        PhasesRow("filters-wildcard", f"{short(sizes.filters)} + filters",
                   ["filters", "50:50", "--filters", sizes.filters, "--wildcard", *timed, *common],
                   phases=("subscribe", "load"), without=FORGETFUL),
-        PhasesRow("retained", f"retained {sizes.retained}",
+        PhasesRow("retained", f"retained {short(sizes.retained)}",
                   ["retained", "1:1", "-n", sizes.retained, *common], phases=("publish", "replay"),
                   aims={"replay": "1/6"}, without=FORGETFUL),
-        PhasesRow("storm", f"storm {sizes.storm}", ["connect", sizes.storm, "-V", mqtt],
+        PhasesRow("storm", f"storm {short(sizes.storm)}", ["connect", sizes.storm, "-V", mqtt],
                   phases=("connect",), aims={"connect": "1.00, 40,000/s"}),
         MemoryRow("memory", "memory",
                   ["idle", sizes.idle, "--filters", sizes.idle_filters, "-V", mqtt],
                   aims={"a connection": "1024 bytes", "a subscription": "200 bytes"},
                   without=FORGETFUL),
-        PhasesRow("offline", f"offline {sizes.queued} sync off", offline, sync="off",
+        PhasesRow("offline", f"offline {short(sizes.queued)} sync off", offline, sync="off",
                   phases=("fill", "drain"), aims={"fill": "1/6", "drain": "1/6"}, without=FORGETFUL),
-        PhasesRow("offline-always", f"offline {sizes.queued} sync always", offline, sync="always",
+        PhasesRow("offline-always", f"offline {short(sizes.queued)} sync always", offline, sync="always",
                   phases=("fill", "drain"), without=FORGETFUL),
         Row("durable", "durable 50:50 QoS 1 always",
             ["pairwise", "50:50", "-q", 1, "--durable", *timed, *common], sync="always",

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -69,7 +70,8 @@ void add_connection_options(CLI::App& app, Options& options) {
   app.add_option("-k,--keepalive", options.keepalive_s, "seconds; 0 = none")
       ->check(CLI::Range(0, 65535));
   app.add_option("--sources", options.sources,
-                 "spread connections over the source addresses 127.0.0.1 to 127.0.0.N")
+                 "spread connections over the source addresses 127.0.0.1 to 127.0.0.N "
+                 "(default: one for every 4000 connections to a loopback address)")
       ->check(CLI::Range(1, 254));
   app.add_option("--pending", options.pending_max, "connections being opened at a time")
       ->check(CLI::Range(1, 100000));
@@ -152,6 +154,14 @@ void complete(Options& options, const CLI::App& sub, const std::string& shape) {
       std::fprintf(stderr, "--phase fill and --phase drain need the same --prefix\n");
       std::exit(2);
     }
+  }
+  if (options.sources == 0) {
+    // Beyond some thousand connections from one address, the kernel's search for a free port costs
+    // more than the rest of connecting.
+    constexpr std::uint32_t connections_a_source = 4000;
+    const bool loopback = options.host.starts_with("127.");
+    options.sources = loopback ? 1 + options.subscribers / connections_a_source : 1;
+    options.sources = std::min(options.sources, 254U);
   }
   if (options.prefix.empty()) options.prefix = "bench-" + std::to_string(getpid());
   options.warmup = options.scenario == Scenario::offline ? 0 : options.warmup;

@@ -34,7 +34,7 @@ struct Options {
   std::string prefix;  // of client ids and topics; "bench-<process id>" when not given
   unsigned version = 4;
   unsigned keepalive_s = 0;
-  unsigned sources = 1;       // source addresses 127.0.0.1 … 127.0.0.N
+  unsigned sources = 0;       // source addresses 127.0.0.1 … 127.0.0.N; 0 chooses
   unsigned pending_max = 64;  // connections being opened at the same time
   double connect_rate = 0;    // connections a second, 0 = as fast as possible
   double hold_s = 0;

@@ -35,12 +35,12 @@ std::string json_percentiles(const Percentiles& p) {
 }
 
 std::string json_phase(const Phase& phase) {
-  std::string out =
-      fmt::format(R"({{"name":{},"unit":{},"count":{},"seconds":{:.6f},"per_second":{:.1f},)"
-                  R"("client_cpu_us_per_unit":{:.4f})",
-                  json_text(phase.name), json_text(phase.unit), phase.count, phase.seconds,
-                  phase.seconds > 0 ? static_cast<double>(phase.count) / phase.seconds : 0.0,
-                  per(phase.client_cpu_s * 1e6, phase.count));
+  std::string out = fmt::format(
+      R"({{"name":{},"unit":{},"count":{},"windows":{:.2f},"seconds":{:.6f},"per_second":{:.1f},)"
+      R"("client_cpu_us_per_unit":{:.4f})",
+      json_text(phase.name), json_text(phase.unit), phase.count, phase.windows, phase.seconds,
+      phase.seconds > 0 ? static_cast<double>(phase.count) / phase.seconds : 0.0,
+      per(phase.client_cpu_s * 1e6, phase.count));
   if (phase.broker_cpu_s) {
     out += fmt::format(R"(,"broker_cpu_s":{:.6f},"broker_cpu_us_per_unit":{:.4f},)"
                        R"("rss_before_kib":{},"rss_after_kib":{})",
@@ -118,6 +118,10 @@ void print_report(const Options& options, const Report& r) {
                  phase.rss_after_kib);
     }
     fmt::print("\n");
+    if (phase.windows > 0 && phase.windows < 1) {
+      fmt::print("    no steady state: only {:.0f} % of what can be under way at once came\n",
+                 phase.windows * 100);
+    }
     print_percentiles("latency", phase.latency);
     print_percentiles("acknowledgement", phase.ack_latency);
     print_percentiles("connect", phase.connect_latency);

@@ -27,6 +27,9 @@ struct Phase {
   std::string name;
   std::string unit;  // what is counted
   std::uint64_t count = 0;
+  // How often `count` holds what can be under way at once; below 1 the phase is no steady state. 0
+  // when nothing bounds that.
+  double windows = 0;
   double seconds = 0;
   double client_cpu_s = 0;  // of the load threads, without polling in vain
   std::optional<double> broker_cpu_s;

@@ -126,7 +126,7 @@ void Worker::run() {
     take_commands();
     measuring_ = run_.measuring.load(std::memory_order_relaxed);
     const bool busy = run_.busy.load(std::memory_order_relaxed);
-    const bool may_sleep = options_.sleep && run_.interval_ns <= 0 && !worked;
+    const bool may_sleep = options_.sleep && options_.rate <= 0 && !worked;
     const int wait_ms = !busy ? quiet_wait_ms : may_sleep ? 1 : 0;
     const int count = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), wait_ms);
     worked = count > 0;
