@@ -154,6 +154,7 @@ bool damage_file_with(const std::string& path, const std::string& text) {
 
 TEST(RocksStore, a_damaged_block_costs_only_the_records_that_it_has_damaged) {
   TestDirectory directory;
+  WakeCount wakes;
   StorePointer store = open_or_fail(directory.path(), {});
   Batch batch;
   for (int i = 1000; i < 2000; ++i) {
@@ -166,7 +167,6 @@ TEST(RocksStore, a_damaged_block_costs_only_the_records_that_it_has_damaged) {
   open_or_fail(directory.path(), {}).reset();
   ASSERT_TRUE(damage_file_with(directory.path(), "value of record 1500"));
 
-  WakeCount wakes;
   store = open_or_fail(directory.path(), {.wake = wakes.wake()});
   store->load(ShardId{0}, {.id = 1, .space = Space::Journal, .limit_bytes = 1u << 30});
   Completions completions;

@@ -2,11 +2,13 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "store/rocks/newer_merge.h"
 
@@ -20,6 +22,17 @@ constexpr int open_files_max = 512;
 // Whole records stand in these spaces for a short time: written once in ascending order, deleted
 // soon.
 bool is_write_once(Space space) { return space == Space::Journal || space == Space::Message; }
+
+// After an error that stops writes only Database::recover may go on. RocksDB's own recovery would,
+// in its background, go on in a log with a torn record. What stops only compactions it may mend by
+// itself.
+class NoRecoveryBehindOurBack final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error,
+                            bool* may_recover) override {
+    if (error.severity() >= rocksdb::Status::Severity::kHardError) *may_recover = false;
+  }
+};
 
 }  // namespace
 
@@ -62,6 +75,7 @@ rocksdb::DBOptions database_options(const RocksOptions& options, rocksdb::Env* e
   // The committer alone decides when to try again after an error, and opens anew for it
   // (database.cc).
   db.max_bgerror_resume_count = 0;
+  db.listeners.push_back(std::make_shared<NoRecoveryBehindOurBack>());
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.max_log_file_size = 1 << 20;
   db.keep_log_file_num = 2;
