@@ -172,6 +172,12 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
       conn.is_paused = taken.paused = true;
       return taken;
     }
+    // A client that sends without reading what it is sent waits for itself.
+    if (conn.outbox.is_blocked() &&
+        conn.outbox.bytes() > config().node.connection_buffer_max_bytes) {
+      conn.is_paused = taken.paused = true;
+      return taken;
+    }
     const ByteView rest = bytes.subspan(taken.consumed);
     const bool has_version =
         conn.phase == Connection::Phase::Online || conn.phase == Connection::Phase::Authenticating;

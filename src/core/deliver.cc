@@ -88,6 +88,7 @@ void Shard::deliver_qos0(Publication& publication, Session& session, bool retain
     header.forwardable = view.properties;
     header.message_expiry_interval = remaining_expiry(view.expires_at, now_.wall);
     header.subscription_identifiers = ids;
+    if (is_too_large(conn, mqtt::publish_layout(header).packet_size)) return;
     if (conn.alias_max_out != 0) use_alias(conn, header);
   }
   Publication::Packet made;
@@ -116,13 +117,16 @@ void Shard::encode_packet(const mqtt::PublishHeader& header, Publication& public
   }
 }
 
+bool Shard::is_too_large(const Connection& conn, std::size_t packet_size) {
+  if (conn.packet_size_max == 0 || packet_size <= conn.packet_size_max) return false;
+  counters_.count(Plain::QueueMessageDrop);
+  return true;
+}
+
 void Shard::send_packet(std::uint32_t slot, Publication& publication,
                         const Publication::Packet& packet) {
   Connection& conn = *connections_[slot];
-  if (conn.packet_size_max != 0 && packet.size > conn.packet_size_max) {  // [MQTT-3.1.2-25]
-    counters_.count(Plain::QueueMessageDrop);
-    return;
-  }
+  if (is_too_large(conn, packet.size)) return;
   if (publication.view.payload.size() >= limits_.shared_payload_min) {
     conn.outbox.append(pieces_, packet.bytes, packet.header_size);
     const session::MessageRef& message = publication.shared();
@@ -293,14 +297,15 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
     header.forwardable = message.properties();
     header.message_expiry_interval = remaining_expiry(message.expires_at(), now_.wall);
     header.subscription_identifiers = ids;
-    if (conn.alias_max_out != 0) use_alias(conn, header);
   }
-  const mqtt::PublishLayout layout = mqtt::publish_layout(header);
-  if (conn.packet_size_max != 0 && layout.packet_size > conn.packet_size_max) {
-    // [MQTT-3.1.2-25]: as if it had been delivered.
-    counters_.count(Plain::QueueMessageDrop);
+  mqtt::PublishLayout layout = mqtt::publish_layout(header);
+  if (is_too_large(conn, layout.packet_size)) {  // [MQTT-3.1.2-25]: as if it had been delivered
     finish_entry(session, session.queue.cursor());
     return;
+  }
+  if (conn.alias_max_out != 0) {
+    use_alias(conn, header);
+    layout = mqtt::publish_layout(header);
   }
   const bool shares = header.payload_size >= limits_.shared_payload_min;
   std::uint8_t* to = reserve(slot, shares ? layout.header_size : layout.packet_size);
@@ -326,6 +331,7 @@ void Shard::on_drained(ConnId id) {
   Connection* conn = find(id);
   if (conn == nullptr) return;
   conn->blocked_messages = 0;
+  if (conn->phase == Connection::Phase::Online) resume(id.slot());
   if (conn->session != no_slot) pump(*sessions_[conn->session]);
 }
 

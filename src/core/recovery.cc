@@ -52,8 +52,23 @@ class Recovery {
   void take_journal_entry(std::uint8_t shard, std::uint64_t turn, JournalEntry entry);
   void read_queue_row(const Row& row);
   void finish_session();
+  struct Block {
+    std::uint64_t first = 0;
+    std::vector<session::QueueEntry> entries;
+  };
+  struct Replayed {
+    std::uint64_t head = 0;
+    std::uint64_t next = 0;
+    bool is_known = false;  // there is a state, or the journal has named a first entry
+    std::map<std::uint64_t, Delivery> states;
+    std::vector<std::uint16_t> inbound;
+    Block fresh;
+  };
   void replay(RecoveredSession& session, const QueueState& state);
-  void count_block(std::uint64_t first, const std::vector<session::QueueEntry>& entries);
+  void take_step(Replayed& replayed, JournalEntry& entry);
+  void write_fresh(SessionNumber number, Replayed& replayed);
+  void keep_blocks(RecoveredSession& session, const Replayed& replayed);
+  void write_state(RecoveredSession& session, const QueueState& before, bool changed);
   void settle_owed();
   void drop_unreferenced();
   Scanned write();
@@ -85,10 +100,6 @@ class Recovery {
   bool has_current_ = false;
   QueueState state_;
   bool has_state_ = false;
-  struct Block {
-    std::uint64_t first = 0;
-    std::vector<session::QueueEntry> entries;
-  };
   std::vector<Block> blocks_;
 };
 
@@ -290,55 +301,26 @@ void Recovery::finish_session() {
   blocks_.clear();
 }
 
+// The state on disk and what the journal adds to it.
 void Recovery::replay(RecoveredSession& session, const QueueState& state) {
-  std::map<std::uint64_t, Delivery> states;
-  for (const DurableState::Settled& entry : state.states) states[entry.seq] = entry.state;
-  std::vector<std::uint16_t> inbound = state.inbound_qos2;
-  std::uint64_t head = state.head_seq;
-  std::uint64_t next = state.next_seq;
-  bool known = has_state_;
-  Block fresh;
+  Replayed replayed;
+  for (const DurableState::Settled& entry : state.states) replayed.states[entry.seq] = entry.state;
+  replayed.inbound = state.inbound_qos2;
+  replayed.head = state.head_seq;
+  replayed.next = state.next_seq;
+  replayed.is_known = has_state_;
   const auto journal = journals_.find(session.number);
   const bool changed = journal != journals_.end() && !journal->second.steps.empty();
   if (changed) {
     for (SessionJournal::Step& step : journal->second.steps) {
-      if (step.turn <= state.settled_turn) continue;
-      JournalEntry& entry = step.entry;
-      switch (entry.op) {
-        case JournalOp::Enqueued: {
-          if (!known) head = next = entry.seq;
-          known = true;
-          if (entry.seq != next) break;
-          if (fresh.entries.empty()) fresh.first = entry.seq;
-          session::QueueEntry queued;
-          queued.stored = entry.stored;
-          queued.qos = entry.flags & queued_qos_mask;
-          queued.retain = (entry.flags & queued_retain) != 0;
-          for (std::uint32_t id : entry.subscription_ids) queued.subscription_ids.add(id);
-          fresh.entries.push_back(std::move(queued));
-          ++next;
-          break;
-        }
-        case JournalOp::Done:
-          if (known && entry.seq >= head && entry.seq < next) states[entry.seq] = Delivery::Done;
-          break;
-        case JournalOp::Released:
-          if (known && entry.seq >= head && entry.seq < next)
-            states[entry.seq] = Delivery::Released;
-          break;
-        case JournalOp::InboundTaken:
-          if (std::find(inbound.begin(), inbound.end(), entry.packet_id) == inbound.end())
-            inbound.push_back(entry.packet_id);
-          break;
-        default:
-          std::erase(inbound, entry.packet_id);
-          break;
-      }
+      if (step.turn > state.settled_turn) take_step(replayed, step.entry);
     }
     journal->second.steps.clear();
   }
-  while (head < next && states.contains(head) && states[head] == Delivery::Done)
+  auto& [head, next, is_known, states, inbound, fresh] = replayed;
+  while (head < next && states.contains(head) && states[head] == Delivery::Done) {
     states.erase(head++);
+  }
   std::sort(inbound.begin(), inbound.end());
   session.head_seq = head;
   session.next_seq = next;
@@ -346,51 +328,96 @@ void Recovery::replay(RecoveredSession& session, const QueueState& state) {
   for (const auto& [seq, delivery] : states) {
     if (seq >= head) session.settled.push_back({seq, delivery});
   }
-  // Fresh entries become blocks.
-  if (!fresh.entries.empty()) {
-    constexpr std::size_t block_max = 256;
-    for (std::size_t at = 0; at < fresh.entries.size(); at += block_max) {
-      Block block{fresh.first + at, {}};
-      std::vector<std::uint8_t> value;
-      for (std::size_t i = at; i < std::min(at + block_max, fresh.entries.size()); ++i) {
-        write_block_entry(fresh.entries[i], value);
-        block.entries.push_back(std::move(fresh.entries[i]));
-      }
-      batch_.put(Space::Queue, queue_block_key(session.number, block.first), value);
-      blocks_.push_back(std::move(block));
+  write_fresh(session.number, replayed);
+  keep_blocks(session, replayed);
+  write_state(session, state, changed);
+}
+
+void Recovery::take_step(Replayed& replayed, JournalEntry& entry) {
+  auto& [head, next, is_known, states, inbound, fresh] = replayed;
+  const bool is_open = is_known && entry.seq >= head && entry.seq < next;
+  switch (entry.op) {
+    case JournalOp::Enqueued: {
+      if (!is_known) head = next = entry.seq;
+      is_known = true;
+      if (entry.seq != next) break;
+      if (fresh.entries.empty()) fresh.first = entry.seq;
+      session::QueueEntry queued;
+      queued.stored = entry.stored;
+      queued.qos = entry.flags & queued_qos_mask;
+      queued.retain = (entry.flags & queued_retain) != 0;
+      for (std::uint32_t id : entry.subscription_ids) queued.subscription_ids.add(id);
+      fresh.entries.push_back(std::move(queued));
+      ++next;
+      break;
     }
+    case JournalOp::Done:
+      if (is_open) states[entry.seq] = Delivery::Done;
+      break;
+    case JournalOp::Released:
+      if (is_open) states[entry.seq] = Delivery::Released;
+      break;
+    case JournalOp::InboundTaken:
+      if (std::find(inbound.begin(), inbound.end(), entry.packet_id) == inbound.end()) {
+        inbound.push_back(entry.packet_id);
+      }
+      break;
+    default:
+      std::erase(inbound, entry.packet_id);
+      break;
   }
+}
+
+// Entries that only the journal knew become blocks.
+void Recovery::write_fresh(SessionNumber number, Replayed& replayed) {
+  constexpr std::size_t block_max = 256;
+  std::vector<session::QueueEntry>& fresh = replayed.fresh.entries;
+  for (std::size_t at = 0; at < fresh.size(); at += block_max) {
+    Block block{replayed.fresh.first + at, {}};
+    std::vector<std::uint8_t> value;
+    for (std::size_t i = at; i < std::min(at + block_max, fresh.size()); ++i) {
+      write_block_entry(fresh[i], value);
+      block.entries.push_back(std::move(fresh[i]));
+    }
+    batch_.put(Space::Queue, queue_block_key(number, block.first), value);
+    blocks_.push_back(std::move(block));
+  }
+}
+
+// Names the blocks that the queue still needs and counts the references to their chunks.
+void Recovery::keep_blocks(RecoveredSession& session, const Replayed& replayed) {
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const std::uint64_t end = i + 1 < blocks_.size() ? blocks_[i + 1].first : next;
-    if (end <= head) {
-      batch_.erase(Space::Queue, queue_block_key(session.number, blocks_[i].first));
+    const Block& block = blocks_[i];
+    const std::uint64_t end = i + 1 < blocks_.size() ? blocks_[i + 1].first : replayed.next;
+    if (end <= replayed.head) {
+      batch_.erase(Space::Queue, queue_block_key(session.number, block.first));
       continue;
     }
-    session.blocks.push_back(blocks_[i].first);
-    for (std::size_t e = 0; e < blocks_[i].entries.size(); ++e) {
-      const std::uint64_t seq = blocks_[i].first + e;
-      const auto delivery = states.find(seq);
-      if (seq < head || seq >= next ||
-          (delivery != states.end() && delivery->second == Delivery::Done))
-        continue;
-      ++refs_[blocks_[i].entries[e].stored.chunk];
+    session.blocks.push_back(block.first);
+    for (std::size_t e = 0; e < block.entries.size(); ++e) {
+      const std::uint64_t seq = block.first + e;
+      const auto delivery = replayed.states.find(seq);
+      const bool done = delivery != replayed.states.end() && delivery->second == Delivery::Done;
+      if (seq < replayed.head || seq >= replayed.next || done) continue;
+      ++refs_[block.entries[e].stored.chunk];
       ++node_.messages;
     }
   }
-  const bool nothing = head == next && inbound.empty();
-  if (nothing) {
-    session.head_seq = session.next_seq = next;
+}
+
+void Recovery::write_state(RecoveredSession& session, const QueueState& before, bool changed) {
+  if (session.head_seq == session.next_seq && session.inbound_qos2.empty()) {
     if (has_state_) batch_.erase(Space::Queue, queue_state_key(session.number));
     return;
   }
   session.state_on_disk = true;
   if (!changed && has_state_) return;
   QueueState settled;
-  settled.settled_turn = std::max(state.settled_turn, last_turn_[shard_of(session.number)]);
-  settled.head_seq = head;
-  settled.next_seq = next;
+  settled.settled_turn = std::max(before.settled_turn, last_turn_[shard_of(session.number)]);
+  settled.head_seq = session.head_seq;
+  settled.next_seq = session.next_seq;
   settled.states = session.settled;
-  settled.inbound_qos2 = inbound;
+  settled.inbound_qos2 = session.inbound_qos2;
   std::vector<std::uint8_t> value;
   write_queue_state(settled, value);
   batch_.put(Space::Queue, queue_state_key(session.number), value);

@@ -206,6 +206,8 @@ class Shard {
   void deliver_qos0(Publication& publication, Session& session, bool retain,
                     std::span<const std::uint32_t> ids);
   bool may_queue_qos0(Connection& conn);
+  // [MQTT-3.1.2-24]: counted as dropped.
+  bool is_too_large(const Connection& conn, std::size_t packet_size);
   void encode_packet(const mqtt::PublishHeader& header, Publication& publication,
                      Publication::Packet& packet);
   void send_packet(std::uint32_t slot, Publication& publication, const Publication::Packet& packet);
