@@ -191,7 +191,9 @@ TEST(Acl, a_rule_about_the_shared_text_allows_that_and_no_more) {
   EXPECT_TRUE(covers("$share/+/a/b", "$share/g/a/b"));
   EXPECT_FALSE(covers("$share/g/a/b", "$share/h/a/b"));
   EXPECT_FALSE(covers("$share/g/a/b", "a/b"));
-  EXPECT_FALSE(covers("b", "$share/a/")) << "not a shared filter";
+  for (std::string_view malformed : {"$share//a", "$share/a/", "$share/a", "$share/"}) {
+    EXPECT_FALSE(covers("+", malformed)) << malformed;
+  }
 }
 
 TEST(Acl, lines_may_be_indented_spaced_and_end_in_crlf) {
@@ -233,19 +235,25 @@ TEST(Acl, the_longest_topic_is_accepted_and_one_byte_more_is_not) {
   expect_error("topic write " + std::string(70000, 'a'), 1, "line too long");
 }
 
-TEST(Acl, the_walk_keeps_all_branches_of_the_deepest_patterns) {
-  // Every level can be taken in five ways, and only the last level of the last way fits.
-  std::string rules;
-  for (std::string_view level : {"%u", "%c", "%m", "x", "+"}) {
-    std::string pattern;
-    for (std::size_t i = 0; i < acl_rule_levels_max - 1; ++i) pattern += std::string(level) + "/";
-    rules += "pattern " + pattern + (level == "+" ? "end" : "no") + "\n";
+TEST(Acl, the_walk_has_room_for_every_branch_of_the_deepest_rules) {
+  // Along `x/x/…` every level can also be taken by `+`, %u, %c and %m, so each step leaves four
+  // others waiting, and a topic that is too long makes the walk try them all.
+  std::string rules = "pattern +";
+  for (std::size_t i = 1; i < acl_rule_levels_max; ++i) rules += "/+";
+  rules += "\n";
+  std::string prefix;
+  for (std::size_t i = 0; i < acl_rule_levels_max; ++i) {
+    for (std::string_view level : {"%u", "%c", "%m", "+", "x"}) {
+      const bool last = i + 1 == acl_rule_levels_max;
+      rules += "pattern " + prefix + std::string(level) + (last ? "\n" : "/no\n");
+    }
+    prefix += "x/";
   }
-  std::string topic;
-  for (std::size_t i = 0; i < acl_rule_levels_max - 1; ++i) topic += "x/";
   const Acl acl = acl_of(rules);
-  EXPECT_TRUE(acl.may_publish({"x", "x", "x"}, topic + "end"));
-  EXPECT_FALSE(acl.may_publish({"x", "x", "x"}, topic + "other"));
+  const std::string topic = prefix.substr(0, prefix.size() - 1);
+  const AclSubject subject{"x", "x", "x"};
+  EXPECT_FALSE(acl.may_publish(subject, topic + "/more"));
+  EXPECT_TRUE(acl.may_publish(subject, "y" + topic.substr(1)));
 }
 
 TEST(Acl, many_rules_are_each_found) {

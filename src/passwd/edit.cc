@@ -32,9 +32,13 @@ bool is_of_user(std::string_view body, std::string_view user) {
          body.substr(0, user.size()) == user;
 }
 
-std::string_view without_byte_order_mark(std::string_view text) {
-  constexpr std::string_view mark = "\xEF\xBB\xBF";
-  return text.substr(0, mark.size()) == mark ? text.substr(mark.size()) : text;
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+// Moves the mark that some editors put in front from one text to the other.
+void move_byte_order_mark(std::string_view& from, std::string& to) {
+  if (from.substr(0, byte_order_mark.size()) != byte_order_mark) return;
+  to += byte_order_mark;
+  from.remove_prefix(byte_order_mark.size());
 }
 
 void append(std::string& text, std::initializer_list<std::string_view> parts) {
@@ -63,6 +67,9 @@ std::string_view user_fault(std::string_view user) {
   if (user.empty()) return "the user name is empty";
   if (user.find(':') != user.npos) return "a user name may not contain `:`";
   if (user.front() == '#') return "a user name may not begin with `#`";
+  if (user.substr(0, byte_order_mark.size()) == byte_order_mark) {
+    return "a user name may not begin with a byte order mark";
+  }
   for (const char c : user) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       return "a user name may not contain control characters";
@@ -72,9 +79,9 @@ std::string_view user_fault(std::string_view user) {
 }
 
 std::string with_user(std::string_view text, std::string_view user, std::string_view hash) {
-  text = without_byte_order_mark(text);
   std::string result;
   result.reserve(text.size() + user.size() + hash.size() + 3);
+  move_byte_order_mark(text, result);
   bool written = false;
   while (!text.empty()) {
     const RawLine line = take_line(text);
@@ -86,14 +93,15 @@ std::string with_user(std::string_view text, std::string_view user, std::string_
     }
   }
   if (written) return result;
-  if (!result.empty() && result.back() != '\n') result += '\n';
+  const bool at_start = result.empty() || result == byte_order_mark;
+  if (!at_start && result.back() != '\n') result += '\n';
   append(result, {user, ":", hash, "\n"});
   return result;
 }
 
 std::optional<std::string> without_user(std::string_view text, std::string_view user) {
-  text = without_byte_order_mark(text);
   std::string result;
+  move_byte_order_mark(text, result);
   bool found = false;
   while (!text.empty()) {
     const RawLine line = take_line(text);
@@ -108,8 +116,8 @@ std::optional<std::string> without_user(std::string_view text, std::string_view 
 }
 
 Result<Hashed, auth::FileError> with_passwords_hashed(std::string_view text, const Hasher& hasher) {
-  text = without_byte_order_mark(text);
   Hashed result;
+  move_byte_order_mark(text, result.text);
   for (std::size_t number = 1; !text.empty(); ++number) {
     const RawLine line = take_line(text);
     const auto refuse = [&](std::string_view reason) {

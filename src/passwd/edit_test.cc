@@ -39,14 +39,19 @@ TEST(Edit, a_known_user_keeps_the_place_and_everything_else_its_bytes) {
   EXPECT_EQ(with_user("# people\r\n\nbob:old\r\n bob:x\neve:E", "bob", "H"),
             "# people\r\n\nbob:H\r\n bob:x\neve:E");
   EXPECT_EQ(with_user("eve:E\nbob:old", "bob", "H"), "eve:E\nbob:H\n");
-  EXPECT_EQ(with_user("\xEF\xBB\xBF"
-                      "bob:old\n",
-                      "bob", "H"),
-            "bob:H\n");
 }
 
 TEST(Edit, a_user_has_one_line_afterwards) {
   EXPECT_EQ(with_user("bob:1\neve:E\nbob:2\n", "bob", "H"), "bob:H\neve:E\n");
+}
+
+TEST(Edit, a_byte_order_mark_stays_in_front_and_belongs_to_no_name) {
+  const std::string mark = "\xEF\xBB\xBF";
+  EXPECT_EQ(with_user(mark + "bob:old\n", "bob", "H"), mark + "bob:H\n");
+  EXPECT_EQ(with_user(mark, "bob", "H"), mark + "bob:H\n");
+  EXPECT_EQ(without_user(mark + "bob:1\neve:E\n", "bob"), mark + "eve:E\n");
+  EXPECT_EQ(hashed(mark + "bob:x\n"), mark + "bob:<x>\n");
+  EXPECT_FALSE(user_fault(mark + "bob").empty());
 }
 
 TEST(Edit, comments_are_no_users) {
