@@ -4,9 +4,11 @@
 
 #include <condition_variable>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+
+#include "auth/file_reload.h"
 
 namespace vmq::node {
 namespace {
@@ -28,8 +30,7 @@ class HasherTest : public ::testing::Test {
   static auth::PasswordSnapshot table_with_eve() {
     const std::string salt = "0123456789ab";
     const auto hash = auth::hash_sha512("secret", as_bytes(salt));
-    auto table = auth::parse_password_file("eve:" + *hash + "\n");
-    return std::make_shared<const auth::PasswordTable>(std::move(*table));
+    return auth::reload_passwords(nullptr, "vmq.passwd", "eve:" + hash.value() + "\n").current;
   }
   std::mutex mutex_;
   std::condition_variable changed_;
