@@ -8,7 +8,10 @@ namespace vmq::config {
 
 namespace {
 
+using Values = std::map<std::string, EffectiveValue, std::less<>>;
+
 constexpr std::size_t kReferenceDepthMax = 64;
+constexpr std::size_t kHelpedMax = 20;
 
 // Pieces of a default's text; $(key) is the only thing in it that is not taken as it is.
 std::vector<Piece> pieces_of_default(std::string_view text) {
@@ -52,7 +55,11 @@ class Resolver {
     const Setting* setting = find_setting(entry.words);
     if (setting == nullptr) {
       if (errors_.size() >= kErrorsMax) return;
-      errors_.push_back({entry.origin, key, "this key is unknown", nearest_keys(entry.words)});
+      // Looking for near keys costs; a file with very many unknown ones is not a file of ours
+      // anyway.
+      const bool is_helped = ++unknown_count_ <= kHelpedMax;
+      errors_.push_back({entry.origin, key, "this key is unknown",
+                         is_helped ? nearest_keys(entry.words) : std::vector<std::string>()});
       return;
     }
     Node node;
@@ -111,24 +118,17 @@ class Resolver {
   }
 
   std::vector<ConfigError>& errors_;
+  std::size_t unknown_count_ = 0;
   std::map<std::string, Node, std::less<>> nodes_;
 };
 
-}  // namespace
-
-Settings::Settings() {
-  std::vector<ConfigError> errors;
-  take_entries({}, errors);
-  VMQ_EXPECT(errors.empty());
-}
-
-void Settings::take_entries(const std::vector<Entry>& entries, std::vector<ConfigError>& errors) {
+Values values_of(const std::vector<Entry>& entries, std::vector<ConfigError>& errors) {
   Resolver resolver(errors);
   for (const Setting& setting : schema()) {
     if (setting.default_text && !is_pattern(setting)) resolver.add_default(setting);
   }
   for (const Entry& entry : entries) resolver.add_entry(entry);
-  values_.clear();
+  Values values;
   for (auto& [key, node] : resolver.nodes()) {
     if (!resolver.resolve(key, node, 0)) continue;
     Result<Value, std::string> value = parse_value(*node.setting, node.text);
@@ -137,8 +137,25 @@ void Settings::take_entries(const std::vector<Entry>& entries, std::vector<Confi
       continue;
     }
     const Source source = node.is_from_file ? Source::File : Source::Default;
-    values_[key] = {node.setting, node.words, std::move(*value), source, node.origin};
+    values[key] = {node.setting, node.words, std::move(*value), source, node.origin};
   }
+  return values;
+}
+
+}  // namespace
+
+Settings::Settings() {
+  static const Values kDefaults = [] {
+    std::vector<ConfigError> errors;
+    Values values = values_of({}, errors);
+    VMQ_EXPECT(errors.empty());
+    return values;
+  }();
+  values_ = kDefaults;
+}
+
+void Settings::take_entries(const std::vector<Entry>& entries, std::vector<ConfigError>& errors) {
+  values_ = values_of(entries, errors);
 }
 
 const EffectiveValue* Settings::get(std::string_view key) const {

@@ -82,6 +82,18 @@ TEST(Settings, a_chain_of_references_is_bounded) {
   EXPECT_NE(errors_of(text).find("references lead too far"), std::string::npos);
 }
 
+TEST(Settings, near_keys_are_looked_for_a_bounded_number_of_times) {
+  std::string text;
+  for (int i = 0; i < 30; ++i) text += "retry_intervall = 1\n";
+  const std::string errors = errors_of(text);
+  std::size_t suggestions = 0;
+  for (std::size_t at = errors.find("did you mean"); at != std::string::npos;
+       at = errors.find("did you mean", at + 1)) {
+    ++suggestions;
+  }
+  EXPECT_EQ(suggestions, 20u);
+}
+
 TEST(Settings, a_live_key_may_be_set_and_is_checked) {
   Settings settings;
   ASSERT_TRUE(settings.set("max_inflight_messages", "5").has_value());

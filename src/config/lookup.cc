@@ -72,8 +72,9 @@ bool is_more_fixed(const Pattern& a, const Pattern& b) {
   return false;
 }
 
-// Edits (insert, delete, replace, swap of neighbours) from a to b.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+// Edits (insert, delete, replace, swap of neighbours) from a to b, or anything above `most` when
+// there are more.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
   std::vector<std::size_t> before(b.size() + 1);
   std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
@@ -81,22 +82,30 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] =
-          std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         row[j] = std::min(row[j], before[j - 2] + 1);
       }
     }
+    // A swap looks two rows back, so only two rows above the bound end the search.
+    const std::size_t least = std::min(*std::min_element(row.begin(), row.end()),
+                                       *std::min_element(last.begin(), last.end()));
+    if (least > most) return most + 1;
     std::swap(before, last);
     std::swap(last, row);
   }
   return last[b.size()];
 }
 
-// The row's key with the operator's own words where it is open.
+// The row's key with the operator's own words where it is open. Nothing for an open row with many
+// more or fewer words: which of the operator's words stands for which there is anybody's guess.
 std::string filled_in(const Pattern& pattern, const KeyWords& words) {
+  if (!is_pattern(*pattern.setting)) return std::string(pattern.setting->key);
+  const std::size_t count = pattern.words.size();
+  if (count > words.size() + 1 || words.size() > count + 1) return {};
   KeyWords filled;
-  for (std::size_t i = 0; i < pattern.words.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const bool takes_word = is_variable(pattern.words[i]) && i < words.size();
     filled.push_back(takes_word ? words[i] : std::string(pattern.words[i]));
   }
@@ -177,10 +186,11 @@ std::vector<std::string> nearest_keys(const KeyWords& words) {
     if (pattern.setting->built == Built::Removed || pattern.setting->built == Built::Silent)
       continue;
     std::string candidate = filled_in(pattern, words);
+    if (candidate.empty()) continue;
     // A distance is at least the difference in length; most rows need no closer look.
     const std::size_t longer = std::max(candidate.size(), key.size());
     if (longer - std::min(candidate.size(), key.size()) > distance_max) continue;
-    const std::size_t distance = edit_distance(key, candidate);
+    const std::size_t distance = edit_distance(key, candidate, distance_max);
     if (distance <= distance_max) near.emplace_back(distance, std::move(candidate));
   }
   std::sort(near.begin(), near.end());
