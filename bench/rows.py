@@ -25,18 +25,23 @@ class Sizes:
     wide_fanout: int
     wide_pairs: int
     paced_rate: int
+    ahead: int  # -1: the tool chooses
+
+    def timed(self):
+        return ["--duration", self.seconds, "--warmup", 0.2, "--ahead", self.ahead]
 
     @staticmethod
     def full(seconds):
         return Sizes(seconds=seconds, filters=1_000_000, retained=100_000, storm=15_000,
                      idle=10_000, idle_filters=20, queued=200_000, queues=100, sessions=100_000,
-                     wide_fanout=1000, wide_pairs=1000, paced_rate=10_000)
+                     wide_fanout=1000, wide_pairs=1000, paced_rate=10_000,
+                     ahead=-1)
 
     @staticmethod
     def quick():
         return Sizes(seconds=0.2, filters=500, retained=200, storm=100, idle=50, idle_filters=3,
                      queued=300, queues=10, sessions=60, wide_fanout=20, wide_pairs=20,
-                     paced_rate=500)
+                     paced_rate=500, ahead=20)
 
 
 class Row:
@@ -147,7 +152,7 @@ def short(number):
 
 def load_rows(sizes, common):
     """Publishers and subscribers at the same time. The aims are CPU ratios to mosquitto."""
-    timed = ["--duration", sizes.seconds, "--warmup", 0.2]
+    timed = sizes.timed()
     shapes = [
         ("fanout", "1:100", "fan-out 1:100", ("1/18", "1/14", "1/24")),
         ("fanout", f"1:{sizes.wide_fanout}", f"fan-out 1:{sizes.wide_fanout}", ("", "", "")),
@@ -172,7 +177,7 @@ def load_rows(sizes, common):
 
 def all_rows(sizes, mqtt):
     common = ["-s", PAYLOAD_BYTES, "-V", mqtt]
-    timed = ["--duration", sizes.seconds, "--warmup", 0.2]
+    timed = sizes.timed()
     offline = ["offline", f"4:{sizes.queues}", "-n", sizes.queued, "-q", 1, *common]
     sessions = ["offline", f"4:{sizes.sessions}", "-n", sizes.queued, "-q", 1, *common]
     return [
@@ -192,10 +197,11 @@ def all_rows(sizes, mqtt):
                   ["idle", sizes.idle, "--filters", sizes.idle_filters, "-V", mqtt],
                   aims={"a connection": "1024 bytes", "a subscription": "200 bytes"},
                   without=FORGETFUL),
-        PhasesRow("offline", f"offline {short(sizes.queued)} sync off", offline, sync="off",
-                  phases=("fill", "drain"), aims={"fill": "1/6", "drain": "1/6"}, without=FORGETFUL),
-        PhasesRow("offline-always", f"offline {short(sizes.queued)} sync always", offline, sync="always",
-                  phases=("fill", "drain"), without=FORGETFUL),
+        PhasesRow("offline", f"offline {short(sizes.queued)} sync off", offline,
+                  sync="off", phases=("fill", "drain"),
+                  aims={"fill": "1/6", "drain": "1/6"}, without=FORGETFUL),
+        PhasesRow("offline-always", f"offline {short(sizes.queued)} sync always", offline,
+                  sync="always", phases=("fill", "drain"), without=FORGETFUL),
         Row("durable", "durable 50:50 QoS 1 always",
             ["pairwise", "50:50", "-q", 1, "--durable", *timed, *common], sync="always",
             without=FORGETFUL, aims={"": "the disk"}),

@@ -37,7 +37,9 @@ std::int64_t as_ns(double seconds) {
 void run_load(Fleet& fleet, const Plan& plan, const Options& options, Moment* from, Moment* to) {
   const bool timed = options.duration_s > 0;
   const auto delivered = [&] { return fleet.sum(&Counters::delivered); };
-  const auto progress = [&] { return delivered() + fleet.sum(&Counters::acked); };
+  const auto progress = [&] {
+    return delivered() + fleet.sum(&Counters::acked) + fleet.sum(&Counters::handshakes);
+  };
   const auto finished = [&](std::uint64_t sent) {
     return delivered() >= deliveries_owed(options, sent) &&
            (options.qos == 0 || fleet.sum(&Counters::acked) >= sent);
@@ -63,6 +65,7 @@ void run_load(Fleet& fleet, const Plan& plan, const Options& options, Moment* fr
   };
   complete = complete && fleet.wait(done, progress);
   *to = fleet.last_progress();
+  if (to->ns < from->ns) *to = *from;
   fleet.run().measuring.store(false);
   fleet.run().publishing.store(false);
   fleet.rest();

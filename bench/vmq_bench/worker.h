@@ -40,7 +40,8 @@ struct Counters {
   Counter subscribed;      // filters granted
   Counter refused;         // filters and publishes answered with a failure code
   Counter sent;
-  Counter acked;  // PUBACK or PUBCOMP
+  Counter acked;       // PUBACK or PUBCOMP
+  Counter handshakes;  // PUBREC and PUBREL: progress that is neither a delivery nor an end
   Counter delivered;
   Counter redelivered;  // deliveries with the DUP flag
   Counter repeated;     // QoS 2: a PUBLISH again before its PUBREL, which is no second delivery

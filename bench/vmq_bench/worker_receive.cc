@@ -203,6 +203,7 @@ bool Worker::on_publisher_ack(Client& client, PacketType type, const std::uint8_
   if (refused) counters.refused.add(1);
   if (type == packet_pubrec && !refused) {
     if (!window.release(id)) return false;
+    counters.handshakes.add(1);
     answer(0x62, body);
     return true;
   }
@@ -218,6 +219,7 @@ bool Worker::on_pubrel(Client& client, const std::uint8_t* body, std::uint32_t l
   auto& unreleased = client.subscriber->unreleased;
   const std::uint16_t id = load_be16(body);
   if (!unreleased.empty()) unreleased[id / 64] &= ~(std::uint64_t{1} << (id % 64));
+  counters.handshakes.add(1);
   answer(0x70, body);
   return true;
 }
