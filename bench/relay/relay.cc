@@ -421,11 +421,17 @@ void Relay::forget_closed() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  char* end = nullptr;
+  const long port = argc == 2 ? std::strtol(argv[1], &end, 10) : 0;
+  if (argc > 2 || (end != nullptr && (*end != 0 || end == argv[1])) || port < 0 || port > 65535) {
+    std::fprintf(stderr, "usage: vmq-relay [PORT]   relays on 127.0.0.1; 0 chooses a free port\n");
+    return 2;
+  }
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   signal(SIGPIPE, SIG_IGN);
-  Relay relay(static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0));
+  Relay relay(static_cast<std::uint16_t>(port));
   relay.serve();
 }
