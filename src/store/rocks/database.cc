@@ -12,7 +12,6 @@
 
 #include "store/reading.h"
 #include "store/rocks/errors.h"
-#include "store/rocks/slices.h"
 #include "store/rocks/tuning.h"
 
 namespace vmq::store {
@@ -26,6 +25,12 @@ using FilesExclusive = std::unique_lock<std::shared_mutex>;
 constexpr std::size_t group_bytes_kept = 1u << 20;
 constexpr std::size_t probe_bytes = 1u << 20;
 constexpr std::size_t scan_readahead_bytes = 1u << 20;
+
+ByteView view_of(const rocksdb::Slice& slice) {
+  return as_bytes(std::string_view(slice.data(), slice.size()));
+}
+
+rocksdb::Slice slice_of(ByteView bytes) { return {as_text(bytes).data(), bytes.size()}; }
 
 void add_record(rocksdb::WriteBatch& group, rocksdb::ColumnFamilyHandle* family,
                 const BatchRecord& record) {

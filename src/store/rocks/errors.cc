@@ -1,5 +1,7 @@
 #include "store/rocks/errors.h"
 
+#include <rocksdb/status.h>
+
 #include <cerrno>
 #include <cstring>
 

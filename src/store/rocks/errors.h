@@ -1,11 +1,13 @@
-// RocksDB's states as ours. Included by .cc files only.
+// RocksDB's states as ours.
 #pragma once
-
-#include <rocksdb/status.h>
 
 #include <string>
 
 #include "store/rocks/rocks_store.h"
+
+namespace rocksdb {
+class Status;
+}
 
 namespace vmq::store {
 

@@ -2,12 +2,17 @@
 
 #include <rocksdb/merge_operator.h>
 
+#include <string_view>
+
 #include "store/frame.h"
-#include "store/rocks/slices.h"
 
 namespace vmq::store {
 
 namespace {
+
+ByteView view_of(const rocksdb::Slice& slice) {
+  return as_bytes(std::string_view(slice.data(), slice.size()));
+}
 
 // Never fails: RocksDB would take a failure for corruption and stop compacting. A corrupted operand
 // loses against every sound one, and if there is no sound one it stays, so that readers report it.
