@@ -73,25 +73,31 @@ bool is_more_fixed(const Pattern& a, const Pattern& b) {
 }
 
 // Edits (insert, delete, replace, swap of neighbours) from a to b, or anything above `most` when
-// there are more.
+// there are more. REQUIRES: the lengths differ by at most `most`.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
-  std::vector<std::size_t> before(b.size() + 1);
-  std::vector<std::size_t> last(b.size() + 1);
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  std::vector<std::size_t> before(b.size() + 1, most + 1);
+  std::vector<std::size_t> last(b.size() + 1, most + 1);
+  std::vector<std::size_t> row(b.size() + 1, most + 1);
+  for (std::size_t j = 0; j <= std::min(b.size(), most); ++j) last[j] = j;
+  std::size_t least_of_last = 0;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
+    // Further than `most` off the diagonal there is nothing that counts.
+    const std::size_t begin = i > most ? i - most : 1;
+    const std::size_t end = std::min(b.size(), i + most);
+    row[begin - 1] = begin == 1 ? i : most + 1;
+    if (end < b.size()) row[end + 1] = most + 1;
+    std::size_t least = row[begin - 1];
+    for (std::size_t j = begin; j <= end; ++j) {
       const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before[j - 2] + 1);
-      }
+      std::size_t cost = std::min({last[j] + 1, row[j - 1] + 1, replaced});
+      const bool is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (is_swap) cost = std::min(cost, before[j - 2] + 1);
+      row[j] = cost;
+      least = std::min(least, cost);
     }
     // A swap looks two rows back, so only two rows above the bound end the search.
-    const std::size_t least = std::min(*std::min_element(row.begin(), row.end()),
-                                       *std::min_element(last.begin(), last.end()));
-    if (least > most) return most + 1;
+    if (least > most && least_of_last > most) return most + 1;
+    least_of_last = least;
     std::swap(before, last);
     std::swap(last, row);
   }
@@ -180,7 +186,7 @@ const Setting* find_setting(const KeyWords& words) {
 
 std::vector<std::string> nearest_keys(const KeyWords& words) {
   const std::string key = to_string(words);
-  const std::size_t distance_max = std::max<std::size_t>(3, key.size() / 3);
+  const std::size_t distance_max = std::max<std::size_t>(3, key.size() / 4);
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const Pattern& pattern : index().all) {
     if (pattern.setting->built == Built::Removed || pattern.setting->built == Built::Silent)
