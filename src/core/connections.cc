@@ -35,7 +35,7 @@ ConnId Shard::accept(ConnInfo info) {
   conn.listener = static_cast<std::uint16_t>(info.listener);
   conn.peer = std::move(info.peer);
   conn.last_received = now_.instant;
-  counters_.count(Plain::SocketOpen);
+  if (!info.is_moved) counters_.count(Plain::SocketOpen);
   counters_.raise(Gauge::TotalActiveConnections);
   timers_.add(now_.instant + config().session.connect_timeout,
               {TimerKind::Connect, slot, conn.incarnation});
@@ -164,7 +164,6 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
   if (found == nullptr) return {bytes.size(), 0, false};
   const std::uint32_t slot = id.slot();
   Connection& conn = *found;
-  conn.last_received = now_.instant;
   Taken taken;
   while (taken.consumed < bytes.size()) {
     if (conn.phase == Connection::Phase::Closing) return {bytes.size(), 0, false};
@@ -192,9 +191,14 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
     const mqtt::FrameHead& head = frame.head;
     if (!is_size_allowed(conn, slot, head)) return {bytes.size(), 0, false};
     if (rest.size() < head.packet_size()) {
+      // Whole packets prove that a client lives [MQTT-3.1.2-22], not single bytes; but one that
+      // takes longer than its keep alive to send a large message is at work.
+      constexpr std::size_t long_packet = 4096;
+      if (head.packet_size() > long_packet) conn.last_received = now_.instant;
       taken.wanted = head.packet_size();
       return taken;
     }
+    conn.last_received = now_.instant;
     const ByteView body = rest.subspan(head.header_size, head.remaining_length);
     if (conn.phase == Connection::Phase::Online && head.type == mqtt::PacketType::Publish) {
       if (!on_publish(slot, head, body)) {

@@ -38,6 +38,7 @@ class Shard;
 struct ConnInfo {
   std::uint32_t listener = 0;  // index in Config::listeners
   std::string peer;            // "address:port", for logs, hooks and session show
+  bool is_moved = false;       // from another shard, which has counted it already
 };
 
 // What became of bytes offered to on_bytes.

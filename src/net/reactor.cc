@@ -248,7 +248,7 @@ MovedSocket Reactor::take_out(Socket& socket) {
 
 void Reactor::adopt(MovedSocket moved) {
   const int fd = moved.fd.release();
-  const core::ConnId conn = core_.on_accepted({moved.listener->index, peer_text(fd)});
+  const core::ConnId conn = core_.on_accepted({moved.listener->index, peer_text(fd), true});
   if (!add(conn, fd, moved.listener)) return;
   Socket& socket = sockets_[conn.slot()];
   socket.tail = std::move(moved.unread);
