@@ -174,7 +174,7 @@ class Redelivery(SharedCase):
 
 class Refused(SharedCase):
     @cases(no_filter="$share/g", empty_name="$share//x", empty_filter="$share/g/",
-           plus_name="$share/g+/x", hash_name="$share/#/x", only="$share", only_slash="$share/",
+           plus_name="$share/g+/x", hash_name="$share/#/x", only_slash="$share/",
            bad_filter="$share/g/a/#/b")
     @ours("errors in every version")
     @versions(3, 4, 5)
