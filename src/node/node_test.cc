@@ -138,12 +138,31 @@ class NodeTest : public ::testing::Test {
     ASSERT_TRUE(stopped) << stopped.error();
     node_.reset();
   }
+  // Connected clients whose home is that shard. The others that this makes stay, idle.
+  std::vector<Client> clients_on(std::size_t shard, std::size_t count) {
+    const auto connections = [this, shard] {
+      return node_->counters()[shard]
+          .gauges[static_cast<std::size_t>(core::Gauge::TotalActiveConnections)]
+          .value();
+    };
+    std::vector<Client> found;
+    while (found.size() < count) {
+      const std::uint64_t before = connections();
+      Client next = client();
+      EXPECT_EQ(next.connect("client-" + std::to_string(++names_)), 0);
+      std::vector<Client>& list = connections() > before ? found : others_;
+      list.push_back(std::move(next));
+    }
+    return found;
+  }
   Client client() { return Client(node_->listeners().at(0).address); }
 
   std::string folder_;
   config::Config config_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<Node> node_;
+  std::vector<Client> others_;
+  int names_ = 0;
 };
 
 TEST_F(NodeTest, clients_on_all_shards_hear_each_other) {
@@ -160,6 +179,35 @@ TEST_F(NodeTest, clients_on_all_shards_hear_each_other) {
     publisher.publish("t/" + std::to_string(i), "hello", 0);
     const std::string expected = packet(0x30, text16("t/" + std::to_string(i)) + "hello");
     for (Client& subscriber : subscribers) EXPECT_EQ(subscriber.receive(), expected);
+  }
+}
+
+// A shard takes only so much mail a turn. What it leaves must be taken in the next turn, although
+// nobody wakes it for it any more.
+TEST_F(NodeTest, a_burst_of_more_than_a_turns_work_for_another_shard_arrives_whole) {
+  constexpr int messages = 10;
+  config_.node.shards = 2;
+  config_.session.inflight_max = 1000;
+  // No timer may come to the rescue.
+  config_.systree.enabled = false;
+  config_.session.connect_timeout = seconds(3600);
+  config_.session.retry_interval = seconds(3600);
+  start();
+  std::vector<Client> subscribers = clients_on(0, 300);
+  // At QoS 1 each subscriber has packets of its own: one message is more than a turn's work.
+  for (Client& subscriber : subscribers) subscriber.subscribe("burst", 1);
+  std::vector<Client> near = clients_on(0, 1);
+  std::vector<Client> far = clients_on(1, 1);
+  const std::string payload(8000, 'x');
+  for (int round = 0; round < 5; ++round) {
+    // While the shard is busy with the first, the others come from the other shard: it is awake, so
+    // their wake-ups are remembered and nothing more.
+    near[0].send(packet(0x32, text16("burst") + text16("").replace(1, 1, "\x01") + payload));
+    for (int i = 0; i < messages; ++i) far[0].publish("burst", payload, 1);
+    for (Client& subscriber : subscribers) {
+      for (int i = 0; i <= messages; ++i) ASSERT_GT(subscriber.receive().size(), payload.size());
+    }
+    EXPECT_EQ(near[0].receive(), std::string("\x40\x02\x00\x01", 4));
   }
 }
 

@@ -83,6 +83,7 @@ void ShardThread::run() {
 }
 
 int ShardThread::timeout() const {
+  if (has_mail_left_) return 0;
   const std::optional<Instant> deadline = core_.next_deadline();
   std::int64_t timeout_ms = -1;
   if (deadline) timeout_ms = std::clamp<std::int64_t>((*deadline - now_.instant).ms, 0, 3'600'000);
@@ -95,9 +96,13 @@ int ShardThread::timeout() const {
 void ShardThread::turn() {
   core_.begin_turn(now_);
   if (has_tasks_.load(std::memory_order_acquire)) take_tasks();
-  take_links();
   take_completions();
-  reactor_.offer_ready(now_.instant);
+  // A turn that other shards have filled offers nothing of the sockets, so the next one begins with
+  // them: under a flood from elsewhere own clients are still heard.
+  const bool sockets_first = has_mail_left_;
+  if (sockets_first) reactor_.offer_ready(now_.instant);
+  take_links();
+  if (!sockets_first) reactor_.offer_ready(now_.instant);
   const std::optional<Instant> deadline = core_.next_deadline();
   if (deadline && *deadline <= now_.instant) core_.on_timer();
   core_.end_turn(effects_);
@@ -116,17 +121,22 @@ void ShardThread::take_tasks() {
 }
 
 void ShardThread::take_links() {
+  has_mail_left_ = false;
   for (std::size_t from = 0; from < world_.links.shards(); ++from) {
     if (from == world_.id.value) continue;
     ShardLink& link = world_.links.link(from, world_.id.value);
-    for (int i = 0; i < mails_per_turn && link.receive(mail_); ++i) {
+    for (int i = 0; link.receive(mail_); ++i) {
       if (!mail_.frames.empty()) {
         core_.on_peer(static_cast<std::uint8_t>(from), mail_.frames);
       } else {
         reactor_.adopt(std::move(mail_.socket));
       }
       mail_ = {};
-      if (core_.turn_is_full()) break;
+      // What stays was announced already, so nobody wakes this thread for it again.
+      if (i + 1 == mails_per_turn || core_.turn_is_full()) {
+        has_mail_left_ = true;
+        break;
+      }
     }
   }
 }

@@ -98,6 +98,7 @@ class ShardThread {
   std::uint64_t ticket_submitted_ = 0;
   Now now_;
   ShardMail mail_;
+  bool has_mail_left_ = false;  // by a turn that was full
 
   std::mutex tasks_mutex_;
   std::vector<Task> tasks_;
