@@ -43,43 +43,58 @@ void Client::write_packet(const Fields& fields) {
   write(bytes);
 }
 
-void Client::subscribe(std::string_view filter, std::uint8_t qos, std::uint32_t identifier) {
+std::uint16_t Client::subscribe(std::string_view filter, std::uint8_t qos,
+                                std::uint32_t identifier) {
   mqtt::SubscribeOptions options;
   options.qos = static_cast<mqtt::Qos>(qos);
+  return subscribe(filter, options, identifier);
+}
+
+std::uint16_t Client::subscribe(std::string_view filter, const mqtt::SubscribeOptions& options,
+                                std::uint32_t identifier) {
   const mqtt::SubscriptionView subscription{filter, options};
   mqtt::SubscribeFields fields;
-  fields.packet_id = next_id_++;
+  fields.packet_id = next_id++;
   fields.subscription_identifier = identifier;
   fields.subscriptions = {&subscription, 1};
   write_packet(fields);
+  return fields.packet_id;
 }
 
-void Client::unsubscribe(std::string_view filter) {
+std::uint16_t Client::unsubscribe(std::string_view filter) {
   mqtt::UnsubscribeFields fields;
-  fields.packet_id = next_id_++;
+  fields.packet_id = next_id++;
   fields.filters = {&filter, 1};
   write_packet(fields);
+  return fields.packet_id;
 }
 
 std::uint16_t Client::publish(std::string_view topic, std::string_view payload, std::uint8_t qos,
                               bool retain, std::optional<std::uint16_t> packet_id, bool dup) {
+  Outgoing message{topic, payload, qos, retain, dup, 0, {}};
+  if (qos > 0) {
+    if (next_id == 0) next_id = 1;
+    message.packet_id = packet_id ? *packet_id : next_id++;
+  }
+  publish(message);
+  return message.packet_id;
+}
+
+void Client::publish(const Outgoing& message) {
   mqtt::PublishHeader header;
   header.version = version_;
-  header.qos = static_cast<mqtt::Qos>(qos);
-  header.retain = retain;
-  header.dup = dup;
-  header.topic = topic;
-  header.payload_size = payload.size();
-  if (qos > 0) {
-    if (next_id_ == 0) next_id_ = 1;
-    header.packet_id = packet_id ? *packet_id : next_id_++;
-  }
+  header.qos = static_cast<mqtt::Qos>(message.qos);
+  header.retain = message.retain;
+  header.dup = message.dup;
+  header.topic = message.topic;
+  header.payload_size = message.payload.size();
+  header.packet_id = message.packet_id;
+  header.message_expiry_interval = message.expiry;
   const mqtt::PublishLayout layout = mqtt::publish_layout(header);
   std::vector<std::uint8_t> bytes(layout.packet_size);
   std::uint8_t* to = mqtt::write_publish_header(header, bytes.data());
-  std::copy(payload.begin(), payload.end(), to);
+  std::copy(message.payload.begin(), message.payload.end(), to);
   write(bytes);
-  return header.packet_id;
 }
 
 void Client::send_ack(mqtt::PacketType type, std::uint16_t packet_id) {
@@ -125,6 +140,10 @@ bool Client::read() {
   return true;
 }
 
+void Client::keep(Event event) {
+  if (keeps_events) events.push_back(std::move(event));
+}
+
 void Client::take(const mqtt::FrameHead& head, ByteView body) {
   using mqtt::PacketType;
   switch (head.type) {
@@ -133,7 +152,9 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
       VMQ_EXPECT(packet.has_value());
       connack = packet->reason;
       session_present = packet->session_present;
-      if (!session_present) unreleased_.clear();
+      // MQTT 3.1 does not tell; its sessions are kept until they are asked to be clean.
+      if (!session_present && version_ != mqtt::Version::V31) unreleased_.clear();
+      keep({head.type, 0, packet->reason, packet->session_present, false, {}, {}});
       break;
     }
     case PacketType::Publish: {
@@ -154,6 +175,7 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
           std::find(unreleased_.begin(), unreleased_.end(), packet->packet_id) != unreleased_.end();
       if (message.qos == 2 && !seen) unreleased_.push_back(packet->packet_id);
       if (message.qos < 2 || !seen) received.push_back(message);
+      keep({head.type, packet->packet_id, {}, false, message.qos == 2 && seen, {}, message});
       if (!answers) break;
       if (message.qos == 1) send_ack(PacketType::Puback, message.packet_id);
       if (message.qos == 2) send_ack(PacketType::Pubrec, message.packet_id);
@@ -166,6 +188,7 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
       const auto packet = mqtt::decode_ack(version_, head.type, head.flags, body);
       VMQ_EXPECT(packet.has_value());
       acks.push_back({head.type, packet->packet_id, packet->reason});
+      keep({head.type, packet->packet_id, packet->reason, false, false, {}, {}});
       if (head.type == PacketType::Pubrel) std::erase(unreleased_, packet->packet_id);
       if (!answers) break;
       if (head.type == PacketType::Pubrec && !mqtt::is_error(packet->reason)) {
@@ -181,6 +204,7 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
                               : mqtt::decode_unsuback(version_, head.flags, body);
       VMQ_EXPECT(packet.has_value());
       subacks.emplace_back(packet->codes.begin(), packet->codes.end());
+      keep({head.type, packet->packet_id, {}, false, false, subacks.back(), {}});
       break;
     }
     case PacketType::Pingresp:
@@ -190,6 +214,7 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
       const auto packet = mqtt::decode_disconnect(version_, head.flags, body, mqtt::Sender::Server);
       VMQ_EXPECT(packet.has_value());
       disconnected = packet->reason;
+      keep({head.type, 0, packet->reason, false, false, {}, {}});
       break;
     }
     default:

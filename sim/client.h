@@ -31,6 +31,27 @@ struct Ack {
   mqtt::ReasonCode reason = mqtt::ReasonCode::Success;
 };
 
+// A packet that came, for whoever wants them in their order.
+struct Event {
+  mqtt::PacketType type = mqtt::PacketType::Publish;
+  std::uint16_t packet_id = 0;
+  mqtt::ReasonCode reason = mqtt::ReasonCode::Success;
+  bool session_present = false;
+  bool repeated = false;            // a QoS 2 PUBLISH whose identifier is not released yet
+  std::vector<std::uint8_t> codes;  // of SUBACK and UNSUBACK
+  Received message;
+};
+
+struct Outgoing {
+  std::string_view topic;
+  std::string_view payload;
+  std::uint8_t qos = 0;
+  bool retain = false;
+  bool dup = false;
+  std::uint16_t packet_id = 0;
+  std::optional<std::uint32_t> expiry;  // MQTT 5
+};
+
 class Client {
  public:
   Client(std::string id, mqtt::Version version) : id_(std::move(id)), version_(version) {}
@@ -41,12 +62,16 @@ class Client {
   // Answers PUBLISH and PUBREL by itself, as a client should. Off: the test answers.
   bool answers = true;
 
-  void subscribe(std::string_view filter, std::uint8_t qos, std::uint32_t identifier = 0);
-  void unsubscribe(std::string_view filter);
+  // Both give the packet id.
+  std::uint16_t subscribe(std::string_view filter, std::uint8_t qos, std::uint32_t identifier = 0);
+  std::uint16_t subscribe(std::string_view filter, const mqtt::SubscribeOptions& options,
+                          std::uint32_t identifier);
+  std::uint16_t unsubscribe(std::string_view filter);
   // At QoS 1 and 2 gives the packet id.
   std::uint16_t publish(std::string_view topic, std::string_view payload, std::uint8_t qos,
                         bool retain = false, std::optional<std::uint16_t> packet_id = {},
                         bool dup = false);
+  void publish(const Outgoing& message);
   void send_ack(mqtt::PacketType type, std::uint16_t packet_id);
   void ping();
   void disconnect(mqtt::ReasonCode reason = mqtt::ReasonCode::NormalDisconnection);
@@ -66,6 +91,9 @@ class Client {
   std::optional<mqtt::ReasonCode> disconnected;
   std::vector<std::vector<std::uint8_t>> subacks;
   std::uint32_t pings = 0;
+  bool keeps_events = false;
+  std::vector<Event> events;  // everything that came, if `keeps_events`
+  std::uint16_t next_id = 1;  // of the next packet that is not told its own
 
   Node* node = nullptr;
   WireId wire = 0;
@@ -74,10 +102,10 @@ class Client {
   template <typename Fields>
   void write_packet(const Fields& fields);
   void take(const mqtt::FrameHead& head, ByteView body);
+  void keep(Event event);
 
   std::string id_;
   mqtt::Version version_;
-  std::uint16_t next_id_ = 1;
   std::vector<std::uint8_t> kept_;
   std::vector<std::uint16_t> unreleased_;  // QoS 2 packet ids received and not released
 };

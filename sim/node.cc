@@ -44,6 +44,13 @@ WireId Node::connect() {
   return id;
 }
 
+void Node::heal_wires() {
+  for (const auto& [id, wire] : wires_) {
+    wire->stalled = false;
+    wire->room = ~std::size_t{0};
+  }
+}
+
 void Node::note(std::uint64_t value) {
   digest_ = (digest_ ^ value) * 0x9e3779b97f4a7c15u;
   digest_ ^= digest_ >> 29;
@@ -59,11 +66,11 @@ void Node::feed(ShardState& shard, Link& link, ByteView fresh) {
 }
 
 // Hands the next bytes of the wire to the core. False when there was nothing to do.
-bool Node::read_wire(ShardState& shard, Link& link) {
+bool Node::read_wire(ShardState& shard, Link& link, std::size_t read_max) {
   Wire& wire = *wires_.at(link.wire);
-  if (link.is_paused || link.is_closing) return false;
+  if (link.is_paused || link.is_closing || wire.stalled) return false;
   if (!wire.to_broker.empty()) {
-    const std::size_t size = std::min(wire.to_broker.size(), options_.read_max);
+    const std::size_t size = std::min({wire.to_broker.size(), options_.read_max, read_max});
     const std::vector<std::uint8_t> bytes(
         wire.to_broker.begin(), wire.to_broker.begin() + static_cast<std::ptrdiff_t>(size));
     wire.to_broker.erase(wire.to_broker.begin(),
@@ -78,7 +85,7 @@ bool Node::read_wire(ShardState& shard, Link& link) {
   return true;
 }
 
-void Node::turn(std::uint8_t index, Now now) {
+void Node::turn(std::uint8_t index, Now now, const TurnLimits& limits) {
   ShardState& shard = shards_[index];
   core::ShardCore& core = *shard.core;
   core.begin_turn(now);
@@ -92,7 +99,7 @@ void Node::turn(std::uint8_t index, Now now) {
   }
   core.on_stored(completions.durable.value);
   for (const store::LoadAnswer& answer : completions.loads) core.on_loaded(answer);
-  for (std::size_t i = shard.frames.size(); i > 0; --i) {
+  for (std::size_t i = std::min(shard.frames.size(), limits.frames_max); i > 0; --i) {
     const auto [from, frames] = std::move(shard.frames.front());
     shard.frames.pop_front();
     core.on_peer(from, frames);
@@ -116,7 +123,7 @@ void Node::turn(std::uint8_t index, Now now) {
     if (found == shard.links.end()) continue;
     Wire& wire = *wires_.at(found->second.wire);
     if (found->second.is_blocked && wire.to_client.size() < wire.room) flush(shard, found->second);
-    read_wire(shard, found->second);
+    read_wire(shard, found->second, limits.read_max);
   }
   core.on_timer();
   core::Effects effects;
@@ -205,13 +212,16 @@ bool Node::has_work(const ShardState& shard) const {
     const Link& link = entry.second;
     const Wire& wire = *wires_.at(link.wire);
     if (link.is_blocked && wire.to_client.size() < wire.room) return true;
-    return !link.is_paused && (!wire.to_broker.empty() || wire.closed_by_client);
+    return !link.is_paused && !wire.stalled && (!wire.to_broker.empty() || wire.closed_by_client);
   });
 }
 
 void Node::settle(Now now) {
   // Two quiet rounds: a store completion of the first may be work of the second.
+  constexpr std::uint64_t rounds_max = 1'000'000;
+  std::uint64_t rounds = 0;
   for (int quiet = 0; quiet < 2;) {
+    VMQ_EXPECT(++rounds < rounds_max);  // a shard that never comes to rest
     bool worked = store_.is_busy();
     store_.step();
     for (std::uint8_t i = 0; i < shards_.size(); ++i) {
@@ -242,6 +252,14 @@ void Node::stop(Now now) {
     shards_[i].core->release_turn_memory();
   }
   settle(now);
+}
+
+std::uint64_t Node::counted(core::Plain which) const {
+  std::uint64_t sum = 0;
+  for (const core::Counters& counters : counters_) {
+    sum += counters.plain[static_cast<std::size_t>(which)].value();
+  }
+  return sum;
 }
 
 void Node::check_invariants() const {

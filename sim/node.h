@@ -26,6 +26,7 @@ struct Wire {
   std::vector<std::uint8_t> to_broker;  // bytes that the client wrote and the broker has not read
   bool closed_by_broker = false;
   bool closed_by_client = false;
+  bool stalled = false;  // what the client writes does not arrive, nor that it has gone
   std::size_t room =
       ~std::size_t{0};  // bytes the client's side takes before the broker's socket blocks
 };
@@ -41,6 +42,12 @@ struct NodeOptions {
   std::size_t read_max = 64 * 1024;
 };
 
+// What a turn takes at most: a fault that the order of things may have at any time.
+struct TurnLimits {
+  std::size_t read_max = ~std::size_t{0};    // bytes of a wire
+  std::size_t frames_max = ~std::size_t{0};  // turns of other shards whose frames have arrived
+};
+
 class Node {
  public:
   // `store` outlives the node: a node that is started again on the same store recovers from it.
@@ -49,10 +56,12 @@ class Node {
 
   WireId connect();
   Wire& wire(WireId id) { return *wires_.at(id); }
+  // Ends every fault of the wires.
+  void heal_wires();
   bool has_wire(WireId id) const { return wires_.contains(id); }
 
-  // One turn of a shard: everything that is ready for it.
-  void turn(std::uint8_t shard, Now now);
+  // One turn of a shard: everything that is ready for it, within `limits`.
+  void turn(std::uint8_t shard, Now now, const TurnLimits& limits = {});
   // Turns of all shards and steps of the store until nothing moves any more at this time.
   void settle(Now now);
   // When a shard wants to run though nothing arrives.
@@ -68,6 +77,7 @@ class Node {
   const core::RecoveredNode& recovered() const { return recovered_; }
   // Grows with everything that a node does to the outside: two runs of a seed must agree on it.
   std::uint64_t digest() const { return digest_; }
+  std::uint64_t counted(core::Plain which) const;
   topic::RetainedIndex& retained() { return *retained_; }
   topic::SubscriptionIndex& subscriptions() { return *subscriptions_; }
 
@@ -97,7 +107,7 @@ class Node {
 
   bool has_work(const ShardState& shard) const;
   void feed(ShardState& shard, Link& link, ByteView fresh);
-  bool read_wire(ShardState& shard, Link& link);
+  bool read_wire(ShardState& shard, Link& link, std::size_t read_max);
   void carry_out(std::uint8_t index, ShardState& shard, core::Effects& effects);
   void flush(ShardState& shard, Link& link);
   void note(std::uint64_t value);

@@ -1,0 +1,485 @@
+#include "sim/oracles.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/expect.h"
+
+namespace vmq::sim {
+
+namespace {
+
+// What one second of rounding and a late look at the clock may shift.
+constexpr std::int64_t slack_ms = 2000;
+
+std::string_view level_of(std::string_view& rest) {
+  const std::size_t slash = rest.find('/');
+  const std::string_view level = rest.substr(0, slash);
+  rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+  return level;
+}
+
+}  // namespace
+
+bool is_share(std::string_view filter) { return filter.substr(0, 7) == "$share/"; }
+
+bool naive_match(std::string_view filter, std::string_view topic) {
+  if (is_share(filter)) {
+    filter.remove_prefix(7);
+    level_of(filter);
+  }
+  if (topic.front() == '$' && (filter.front() == '#' || filter.front() == '+')) return false;
+  bool filter_ends = false;
+  bool topic_ends = false;
+  while (true) {
+    if (filter == "#") return true;
+    if (filter_ends || topic_ends) return filter_ends && topic_ends;
+    filter_ends = filter.find('/') == std::string_view::npos;
+    topic_ends = topic.find('/') == std::string_view::npos;
+    const std::string_view want = level_of(filter);
+    const std::string_view have = level_of(topic);
+    if (want != "+" && want != have) return false;
+    if (topic_ends && !filter_ends) return filter == "#";  // "a/#" matches "a"
+  }
+}
+
+void Oracles::fail(std::string sentence) {
+  if (failure_.empty()) failure_ = std::move(sentence);
+}
+
+std::string Oracles::text_of(MessageId id) const {
+  const Message& message = messages_[id];
+  return payload_of(id) + " (" + (message.facts.is_will ? "will" : "message") + " of c" +
+         std::to_string(message.facts.publisher) + " to " + message.facts.topic + ", QoS " +
+         std::to_string(message.facts.qos) + (message.facts.retain ? ", retained)" : ")");
+}
+
+std::string Oracles::payload_of(MessageId id) const {
+  if (messages_[id].facts.is_clear) return "";
+  std::string payload = "m" + std::to_string(id) + ":";
+  // Sizes differ; a few are long.
+  payload.append(id % 7 + (id % 13 == 0 ? 200 : 0), '.');
+  return payload;
+}
+
+MessageId Oracles::published(const MessageFacts& facts) {
+  Message& message = messages_.emplace_back();
+  message.facts = facts;
+  message.written = ++tick_;
+  return static_cast<MessageId>(messages_.size() - 1);
+}
+
+void Oracles::repeated(MessageId id) { ++messages_[id].attempts; }
+
+void Oracles::accepted(MessageId id, Now now) {
+  Message& message = messages_[id];
+  if (message.accepted != never) return;
+  message.accepted = ++tick_;
+  if (message.facts.expiry) message.expired_ms = now.wall.ms + *message.facts.expiry * 1000ll;
+}
+
+void Oracles::will_forbidden(MessageId id) {
+  Message& message = messages_[id];
+  message.is_forbidden = true;
+  if (message.is_seen && !message.is_void) {
+    fail("will: " + text_of(id) + " was published though its client had taken it back");
+  }
+}
+
+// --- sessions ---
+
+void Oracles::begin_session(Session& session) {
+  session.subscriptions.clear();
+  session.seen.clear();
+  session.last.clear();
+  session.is_haunted = false;
+  session.begun = ++tick_;
+}
+
+void Oracles::connect_written(std::size_t client, const ConnectFacts& facts, Now now) {
+  Session& session = sessions_[client];
+  session.expected = session.exists;
+  if (session.exists == Exists::Yes && now.wall.ms + slack_ms >= session.alive_until_ms) {
+    session.expected = session.exists = Exists::Maybe;
+  }
+  if (facts.clean_start) session.expected = Exists::No;
+  session.connect = facts;
+  session.is_connecting = true;
+  session.is_proven = false;
+}
+
+bool Oracles::connected(std::size_t client, bool session_present) {
+  Session& session = sessions_[client];
+  const bool tells = session.connect.tells_session_present;
+  const std::string name = "c" + std::to_string(client);
+  if (!tells) session_present = session.expected != Exists::No;
+  if (session_present && session.expected == Exists::No) {
+    fail("session-present: " + name + " was told of a session that it cannot have");
+  }
+  if (!session_present && session.expected == Exists::Yes) {
+    fail("session-present: the session of " + name + " was lost");
+  }
+  session.is_new = !session_present;
+  if (!session_present) {
+    begin_session(session);
+  } else if (!tells && session.expected == Exists::Maybe) {
+    session.is_haunted = true;
+    for (Subscription& subscription : session.subscriptions) subscription.settled = never;
+  }
+  session.exists = Exists::Yes;
+  session.is_connecting = false;
+  session.is_connected = true;
+  return session_present;
+}
+
+void Oracles::connection_lost(std::size_t client, Now now) {
+  Session& session = sessions_[client];
+  if (session.is_connecting) {
+    // Whether CONNECT was taken is not known.
+    session.exists = session.connect.clean_start || session.exists == Exists::No ? Exists::Maybe
+                                                                                 : session.exists;
+    if (session.connect.ends_with_connection) session.exists = Exists::Maybe;
+    if (session.connect.clean_start) session.is_haunted = true;
+    if (session.connect.expiry) session.exists = Exists::Maybe;
+  } else if (session.is_connected && session.connect.ends_with_connection) {
+    session.exists = Exists::No;
+  }
+  session.is_connecting = session.is_connected = false;
+  constexpr std::int64_t far = std::int64_t{1} << 60;
+  session.alive_until_ms =
+      session.connect.expiry ? now.wall.ms + *session.connect.expiry * 1000ll : far;
+}
+
+void Oracles::crashed(CrashBudget budget) {
+  ++tick_;
+  for (Session& session : sessions_) {
+    const bool unsure = !session.is_proven;
+    if (session.is_connected && unsure) {
+      // CONNACK does not wait for the disk: a session that had just begun, ended or changed its
+      // expiry may be as it was before.
+      if (session.is_new || session.connect.ends_with_connection || session.connect.expiry) {
+        session.exists = Exists::Maybe;
+        session.connect.ends_with_connection = false;
+        session.is_haunted = true;
+      }
+    } else if (!session.is_connected && session.exists == Exists::No && unsure) {
+      session.exists = Exists::Maybe;
+      session.is_haunted = true;
+    }
+    if (budget == CrashBudget::Nothing) continue;
+    session.exists = Exists::Maybe;
+    session.is_haunted = true;
+    session.connect.ends_with_connection = false;
+    for (Subscription& subscription : session.subscriptions) subscription.settled = never;
+  }
+  if (budget == CrashBudget::Nothing) return;
+  for (Message& message : messages_) message.is_void = true;
+}
+
+// --- subscribers ---
+
+Oracles::Subscription* Oracles::find(Session& session, const std::string& filter) {
+  for (auto at = session.subscriptions.rbegin(); at != session.subscriptions.rend(); ++at) {
+    if (at->filter == filter) return &*at;
+  }
+  return nullptr;
+}
+
+void Oracles::subscribe_written(std::size_t client, const std::string& filter, std::uint8_t qos,
+                                bool no_local) {
+  Session& session = sessions_[client];
+  Subscription* known = find(session, filter);
+  if (known == nullptr || known->unsubscribing != never) {
+    session.subscriptions.push_back({filter, qos, no_local, {}, never, never, never});
+    known = &session.subscriptions.back();
+  }
+  known->written.push_back(++tick_);
+  if (is_share(filter)) share_members_[filter].insert(client);
+}
+
+void Oracles::subscribed(std::size_t client, const std::string& filter) {
+  Subscription* known = find(sessions_[client], filter);
+  VMQ_EXPECT(known != nullptr);
+  if (known->settled == never) known->settled = ++tick_;
+}
+
+void Oracles::unsubscribe_written(std::size_t client, const std::string& filter) {
+  Subscription* known = find(sessions_[client], filter);
+  if (known != nullptr && known->unsubscribing == never) known->unsubscribing = ++tick_;
+}
+
+void Oracles::unsubscribed(std::size_t client, const std::string& filter) {
+  Subscription* known = find(sessions_[client], filter);
+  if (known == nullptr || known->unsubscribing == never) return;
+  for (Subscription& subscription : sessions_[client].subscriptions) {
+    if (subscription.filter == filter && subscription.ended == never) {
+      subscription.ended = ++tick_;
+    }
+  }
+}
+
+bool Oracles::is_match(const Subscription& subscription, std::size_t client,
+                       const Message& message) const {
+  if (subscription.no_local && message.facts.publisher == client) return false;
+  return naive_match(subscription.filter, message.facts.topic);
+}
+
+void Oracles::received(std::size_t client, std::uint64_t connection, const Event& event, Now now) {
+  ++deliveries_;
+  const Received& got = event.message;
+  for (char c : got.payload) digest_ = (digest_ ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  digest_ = (digest_ ^ (client + got.qos * 16u + got.packet_id * 64u)) * 0x100000001b3u;
+  if (got.payload.empty()) return;  // clears: they carry no name
+  MessageId id = 0;
+  for (char c : std::string_view(got.payload).substr(1)) {
+    if (c == ':') break;
+    id = id * 10 + static_cast<MessageId>(c - '0');
+  }
+  const std::string name = "c" + std::to_string(client);
+  if (id >= messages_.size() || payload_of(id) != got.payload) {
+    return fail("ghost: " + name + " was given bytes that nobody published");
+  }
+  Message& message = messages_[id];
+  message.is_seen = true;
+  if (message.facts.topic != got.topic) {
+    return fail("ghost: " + name + " got " + text_of(id) + " on " + got.topic);
+  }
+  if (got.qos > message.facts.qos) {
+    return fail("ghost: " + name + " got " + text_of(id) + " at a higher QoS");
+  }
+  if (message.is_forbidden && !message.is_void) {
+    return fail("will: " + text_of(id) + " reached " + name +
+                " though its client had taken it back");
+  }
+  if (sessions_[client].is_haunted || message.is_void) return;
+  if (got.retain) {
+    judge_retained(client, id);
+  } else {
+    judge_live(client, connection, event, id, now);
+  }
+}
+
+// A later retained message or clear of the topic was surely processed before tick `at`.
+bool Oracles::is_superseded(const Message& message, MessageId id, Tick at) const {
+  for (MessageId other = 0; other < messages_.size(); ++other) {
+    const Message& later = messages_[other];
+    if (other == id || !later.facts.retain || later.facts.topic != message.facts.topic) continue;
+    if (later.is_void || later.is_refused) continue;
+    if (message.accepted != never && later.written > message.accepted && later.accepted < at) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Oracles::judge_retained(std::size_t client, MessageId id) {
+  const Message& message = messages_[id];
+  const std::string name = "c" + std::to_string(client);
+  if (!message.facts.retain) {
+    return fail("retained: " + name + " got " + text_of(id) + " with the retain flag");
+  }
+  bool matched = false;
+  for (const Subscription& subscription : sessions_[client].subscriptions) {
+    if (!naive_match(subscription.filter, message.facts.topic)) continue;
+    matched = true;
+    for (Tick written : subscription.written) {
+      if (!is_superseded(message, id, written)) return;
+    }
+  }
+  if (!matched) return fail("ghost: " + name + " got " + text_of(id) + " without a subscription");
+  fail("retained: " + name + " got " + text_of(id) + " though a later one was in force");
+}
+
+void Oracles::judge_live(std::size_t client, std::uint64_t connection, const Event& event,
+                         MessageId id, Now now) {
+  Session& session = sessions_[client];
+  const Message& message = messages_[id];
+  const std::string name = "c" + std::to_string(client);
+  bool matched = false;
+  std::uint8_t qos = 0;
+  for (const Subscription& subscription : session.subscriptions) {
+    if (!is_match(subscription, client, message)) continue;
+    if (subscription.written.front() > message.accepted || subscription.ended < message.written) {
+      continue;
+    }
+    matched = true;
+    qos = std::max(qos, subscription.qos);
+  }
+  if (!matched) return fail("ghost: " + name + " got " + text_of(id) + " without a subscription");
+  if (event.message.qos > qos) {
+    return fail("ghost: " + name + " got " + text_of(id) + " above the QoS of its subscription");
+  }
+  const bool first = !session.seen.contains(id);
+  if (first && !event.message.dup && message.expired_ms != 0 &&
+      now.wall.ms > message.expired_ms + slack_ms) {
+    return fail("ghost: " + name + " got " + text_of(id) + " after it had expired");
+  }
+  judge_copies(session, client, connection, event, id);
+  judge_order(session, client, event, id);
+  Seen& seen = session.seen[id];
+  if (!event.repeated && (first || !event.message.dup)) ++seen.count;
+  seen.connection = connection;
+}
+
+void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t connection,
+                           const Event& event, MessageId id) {
+  const Message& message = messages_[id];
+  const auto seen = session.seen.find(id);
+  if (seen == session.seen.end() || event.repeated || message.attempts > 1) return;
+  std::uint32_t copies_max = 0;
+  bool plain = false;
+  for (const Subscription& subscription : session.subscriptions) {
+    if (!is_match(subscription, client, message)) continue;
+    if (is_share(subscription.filter)) {
+      ++copies_max;
+    } else {
+      plain = true;
+    }
+  }
+  copies_max += plain ? 1 : 0;
+  if (seen->second.count < copies_max) return;
+  const std::string name = "c" + std::to_string(client);
+  if (event.message.qos == 2) {
+    return fail("exactly-once: " + name + " got " + text_of(id) + " again");
+  }
+  // A lower QoS does not wait for the disk: after a crash the publisher's repetition is a first one
+  // to the broker. And what a leaving member of a share group gives back may come as another copy.
+  const bool shared = copies_max > (plain ? 1u : 0u);
+  if (!event.message.dup && !shared && seen->second.connection == connection) {
+    fail("copies: " + name + " got " + text_of(id) + " again on one connection without DUP");
+  }
+}
+
+void Oracles::judge_order(Session& session, std::size_t client, const Event& event, MessageId id) {
+  const Message& message = messages_[id];
+  if (session.seen.contains(id) || message.facts.is_will || message.attempts > 1) return;
+  for (const Subscription& subscription : session.subscriptions) {
+    if (is_share(subscription.filter)) return;
+  }
+  MessageId& last = session.last[{message.facts.publisher, message.facts.topic, message.facts.qos,
+                                  event.message.qos}];
+  if (id < last) {
+    fail("order: c" + std::to_string(client) + " got " + text_of(id) + " after " + text_of(last));
+  }
+  last = id;
+}
+
+// --- the end ---
+
+std::uint64_t Oracles::count_missing(std::size_t client, std::string& first) {
+  Session& session = sessions_[client];
+  if (session.is_haunted || session.exists != Exists::Yes) return 0;
+  std::uint64_t missing = 0;
+  for (MessageId id = 0; id < messages_.size(); ++id) {
+    const Message& message = messages_[id];
+    if (message.facts.qos == 0 || message.accepted == never || message.facts.expiry ||
+        message.is_void || message.is_refused || message.facts.is_clear || message.is_forbidden) {
+      continue;
+    }
+    const bool owed = std::any_of(
+        session.subscriptions.begin(), session.subscriptions.end(), [&](const Subscription& s) {
+          return !is_share(s.filter) && s.qos > 0 && s.settled < message.written &&
+                 s.unsubscribing == never && is_match(s, client, message);
+        });
+    if (!owed) continue;
+    ++owed_checked_;
+    if (session.seen.contains(id)) continue;
+    ++missing;
+    if (first.empty()) first = "c" + std::to_string(client) + " never got " + text_of(id);
+  }
+  return missing;
+}
+
+// A message that matches a share subscription is owed to some member, if all members' sessions have
+// lived on since.
+std::uint64_t Oracles::count_missing_shared(std::string& first) {
+  std::uint64_t missing = 0;
+  for (const auto& [filter, members] : share_members_) {
+    for (MessageId id = 0; id < messages_.size(); ++id) {
+      const Message& message = messages_[id];
+      if (message.facts.qos == 0 || message.accepted == never || message.facts.expiry ||
+          message.is_void || message.is_refused || message.facts.is_clear ||
+          !naive_match(filter, message.facts.topic)) {
+        continue;
+      }
+      bool settled = false;
+      bool steady = true;
+      std::uint32_t copies = 0;
+      std::uint32_t groups = 0;
+      for (std::size_t client : members) {
+        Session& session = sessions_[client];
+        steady &=
+            !session.is_haunted && session.exists == Exists::Yes && session.begun < message.written;
+        for (const Subscription& s : session.subscriptions) {
+          if (s.filter == filter) {
+            steady &= s.unsubscribing == never;
+            settled |= s.qos > 0 && s.settled < message.written;
+          } else if (naive_match(s.filter, message.facts.topic)) {
+            ++groups;
+          }
+        }
+        const auto seen = session.seen.find(id);
+        if (seen != session.seen.end()) copies += seen->second.count;
+      }
+      if (!settled || !steady) continue;
+      ++owed_checked_;
+      if (copies == 0) {
+        ++missing;
+        if (first.empty()) first = "nobody of " + filter + " got " + text_of(id);
+      }
+      if (copies > 1 && groups == 0 && message.facts.qos == 2 && message.attempts == 1) {
+        fail("exactly-once: " + filter + " was given " + text_of(id) + " more than once");
+      }
+    }
+  }
+  return missing;
+}
+
+void Oracles::finish(std::uint64_t drops) {
+  std::string first;
+  std::uint64_t missing = 0;
+  for (std::size_t client = 0; client < sessions_.size(); ++client) {
+    missing += count_missing(client, first);
+  }
+  missing += count_missing_shared(first);
+  if (missing > drops) {
+    fail("at-least-once: " + first + "; missing in all " + std::to_string(missing) +
+         ", counted drops " + std::to_string(drops));
+  }
+}
+
+void Oracles::check_retained(std::string_view filter,
+                             const std::map<std::string, std::string>& given) {
+  struct Topic {
+    std::set<std::string> possible;
+    bool may_be_empty = true;
+  };
+  std::map<std::string, Topic> topics;
+  for (MessageId id = 0; id < messages_.size(); ++id) {
+    const Message& message = messages_[id];
+    if (!message.facts.retain || !naive_match(filter, message.facts.topic)) continue;
+    Topic& topic = topics[message.facts.topic];
+    if (is_superseded(message, id, never - 1)) continue;
+    topic.possible.insert(payload_of(id));
+  }
+  for (auto& [name, topic] : topics) {
+    topic.may_be_empty = topic.possible.contains("");
+    bool surely_set = false;
+    for (MessageId id = 0; id < messages_.size(); ++id) {
+      const Message& message = messages_[id];
+      if (!message.facts.retain || message.facts.topic != name) continue;
+      if (is_superseded(message, id, never - 1)) continue;
+      if (message.facts.expiry) topic.may_be_empty = true;
+      surely_set |= message.accepted != never && !message.is_void && !message.is_refused;
+    }
+    topic.may_be_empty |= !surely_set;
+    const auto got = given.find(name);
+    if (got == given.end()) {
+      if (!topic.may_be_empty) fail("retained: the message of " + name + " is gone");
+    } else if (!topic.possible.contains(got->second)) {
+      fail("retained: " + name + " holds " + got->second + ", which was replaced");
+    }
+  }
+}
+
+}  // namespace vmq::sim

@@ -1,0 +1,173 @@
+// The judges of a simulated world. They see what clients wrote and what came back, nothing of the
+// broker's inside, and know only the promises of MQTT and of this broker. The first promise that is
+// broken is kept as a sentence; nothing after it counts.
+//
+// Time is a tick that grows with everything that is told here, so "before" and "after" are exact. A
+// message was routed at some tick in [written, accepted]; a subscription is owed to from `settled`
+// until `unsubscribing` and may still deliver from `written` to `ended`. What lies between is
+// neither owed nor forbidden: a simulator that demands the impossible teaches people to ignore it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "base/time.h"
+#include "sim/client.h"
+
+namespace vmq::sim {
+
+using MessageId = std::uint32_t;
+using Tick = std::uint64_t;
+inline constexpr Tick never = ~Tick{0};
+
+struct MessageFacts {
+  std::size_t publisher = 0;
+  std::string topic;
+  std::uint8_t qos = 0;
+  bool retain = false;
+  bool is_will = false;
+  bool is_clear = false;                // empty payload: clears a retained message
+  std::optional<std::uint32_t> expiry;  // seconds
+};
+
+struct ConnectFacts {
+  bool clean_start = false;
+  bool ends_with_connection = false;
+  bool tells_session_present = true;    // MQTT 3.1 does not
+  std::optional<std::uint32_t> expiry;  // seconds; none: never
+};
+
+// Which promises a crash leaves standing.
+enum class CrashBudget : std::uint8_t {
+  Nothing,   // all that was acknowledged is still owed
+  Unsynced,  // the machine lost what the operator chose not to sync: only what comes later is owed
+};
+
+class Oracles {
+ public:
+  explicit Oracles(std::size_t clients) : sessions_(clients) {}
+
+  // --- publishers ---
+  MessageId published(const MessageFacts& facts);
+  std::string payload_of(MessageId id) const;
+  const MessageFacts& facts_of(MessageId id) const { return messages_[id].facts; }
+  // Written again. `forgotten`: as a new message, because the publisher's session was lost.
+  void repeated(MessageId id);
+  void accepted(MessageId id, Now now);
+  void refused(MessageId id) { messages_[id].is_refused = true; }
+  void will_armed(MessageId id) { messages_[id].written = ++tick_; }
+  void will_forbidden(MessageId id);
+
+  // --- sessions ---
+  void connect_written(std::size_t client, const ConnectFacts& facts, Now now);
+  // CONNACK. False: the session began anew.
+  bool connected(std::size_t client, bool session_present);
+  void connection_lost(std::size_t client, Now now);
+  // Something that was acknowledged after the disk had it proves that CONNECT is on disk too.
+  void proven(std::size_t client) { sessions_[client].is_proven = true; }
+  bool is_proven(std::size_t client) const { return sessions_[client].is_proven; }
+  void crashed(CrashBudget budget);
+  // The session's time was over and the broker had all the time to see it.
+  void expired(std::size_t client) { sessions_[client].exists = Exists::No; }
+
+  // --- subscribers ---
+  void subscribe_written(std::size_t client, const std::string& filter, std::uint8_t qos,
+                         bool no_local);
+  void subscribed(std::size_t client, const std::string& filter);
+  void unsubscribe_written(std::size_t client, const std::string& filter);
+  void unsubscribed(std::size_t client, const std::string& filter);
+  // `connection`: grows with each connection of the client.
+  void received(std::size_t client, std::uint64_t connection, const Event& event, Now now);
+
+  // --- the end: everything that is owed has arrived ---
+  // `drops`: messages that queues threw away at their stated limits, as counted.
+  void finish(std::uint64_t drops);
+  // What a new subscriber to all of a topic tree was given: payload by topic.
+  void check_retained(std::string_view filter, const std::map<std::string, std::string>& given);
+
+  void fail(std::string sentence);
+  const std::string& failure() const { return failure_; }
+  bool has_failed() const { return !failure_.empty(); }
+  std::uint64_t digest() const { return digest_; }
+  std::uint64_t deliveries() const { return deliveries_; }
+  std::uint64_t publishes() const { return messages_.size(); }
+  std::uint64_t owed_checked() const { return owed_checked_; }
+
+ private:
+  struct Message {
+    MessageFacts facts;
+    Tick written = never;
+    Tick accepted = never;
+    std::int64_t expired_ms = 0;  // wall time; 0: not known
+    std::uint32_t attempts = 1;
+    bool is_refused = false;
+    bool is_void = false;       // before a crash that may have taken it
+    bool is_forbidden = false;  // a will that must not be seen
+    bool is_seen = false;
+  };
+  struct Subscription {
+    std::string filter;
+    std::uint8_t qos = 0;
+    bool no_local = false;
+    std::vector<Tick> written;
+    Tick settled = never;
+    Tick unsubscribing = never;
+    Tick ended = never;
+  };
+  struct Seen {
+    std::uint32_t count = 0;  // deliveries, repetitions of an unreleased QoS 2 message aside
+    std::uint64_t connection = 0;
+  };
+  enum class Exists : std::uint8_t { No, Maybe, Yes };
+  struct Session {
+    Exists exists = Exists::No;
+    Exists expected = Exists::No;  // of the CONNECT that is under way
+    ConnectFacts connect;
+    bool is_connecting = false;
+    bool is_connected = false;
+    bool is_new = false;
+    bool is_proven = false;
+    bool is_haunted =
+        false;  // an older state of it may have come back: only safety of others holds
+    Tick begun = 0;
+    std::int64_t alive_until_ms = 0;
+    std::vector<Subscription> subscriptions;
+    std::map<MessageId, Seen> seen;
+    std::map<std::tuple<std::size_t, std::string, int, int>, MessageId> last;
+  };
+
+  Subscription* find(Session& session, const std::string& filter);
+  bool is_match(const Subscription& subscription, std::size_t client, const Message& message) const;
+  bool is_superseded(const Message& message, MessageId id, Tick at) const;
+  void judge_retained(std::size_t client, MessageId id);
+  void judge_live(std::size_t client, std::uint64_t connection, const Event& event, MessageId id,
+                  Now now);
+  void judge_copies(Session& session, std::size_t client, std::uint64_t connection,
+                    const Event& event, MessageId id);
+  void judge_order(Session& session, std::size_t client, const Event& event, MessageId id);
+  std::uint64_t count_missing(std::size_t client, std::string& first);
+  std::uint64_t count_missing_shared(std::string& first);
+  void begin_session(Session& session);
+  std::string text_of(MessageId id) const;
+
+  Tick tick_ = 1;
+  std::vector<Message> messages_;
+  std::vector<Session> sessions_;
+  std::map<std::string, std::set<std::size_t>> share_members_;
+  std::string failure_;
+  std::uint64_t digest_ = 0;
+  std::uint64_t deliveries_ = 0;
+  std::uint64_t owed_checked_ = 0;
+};
+
+// The matching rules of MQTT 4.7, written down naively. `$share/group/` is left out first.
+bool naive_match(std::string_view filter, std::string_view topic);
+bool is_share(std::string_view filter);
+
+}  // namespace vmq::sim
