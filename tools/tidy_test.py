@@ -121,6 +121,9 @@ class Rules(unittest.TestCase):
         self.expect({"src/net/loop.cc": "#include <mutex>\n"}, "src/net/loop.cc", 1, "lock")
         self.expect_clean({"src/base/lock.h": "#pragma once\n#include <mutex>\n",
                            "src/base/README.md": "# base\n"})
+        self.expect({"src/base/README.md": "# base\n",
+                     "src/base/other.h": "#pragma once\n#include <mutex>\n"},
+                    "src/base/other.h", 2, "lock")
 
     def test_heavy_libraries_in_headers_are_found(self):
         self.expect({"src/net/x.h": "#pragma once\n#include <rocksdb/db.h>\n"},

@@ -28,7 +28,7 @@ def free_port():
 
 
 class Broker:
-    """One daemon. Settings are lines of vernemq.conf; files go beside it, `{dir}` names the folder."""
+    """One daemon. Settings are lines of vernemq.conf; files go beside it, in `{dir}`."""
 
     def __init__(self, settings=None, files=None, listeners=1):
         self.folder = tempfile.mkdtemp(prefix="vmq-test-")
@@ -122,7 +122,7 @@ class Broker:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError("the broker does not stop on SIGTERM:\n" + self.log()) from None
+                raise AssertionError("the broker ignores SIGTERM:\n" + self.log()) from None
         return self.process.returncode
 
     def log(self):

@@ -92,7 +92,7 @@ class Client:
         return packet
 
     def expect_closed(self, timeout=TIMEOUT):
-        """The broker closes. Returns the reason that it gave in a CONNACK or DISCONNECT, or None."""
+        """The broker closes. Returns the reason that a CONNACK or DISCONNECT gave, or None."""
         reason = None
         while True:
             try:

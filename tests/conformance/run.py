@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--broker", help="program to test; `mosquitto` for a second opinion")
-    parser.add_argument("-k", dest="pattern", action="append", help="only tests with this in a name")
+    parser.add_argument("-k", dest="pattern", action="append", help="only tests whose name has it")
     parser.add_argument("-v", dest="verbose", action="store_true")
     parser.add_argument("-l", dest="list", action="store_true", help="print the names and stop")
     parser.add_argument("chapters", nargs="*")

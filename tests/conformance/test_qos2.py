@@ -236,7 +236,8 @@ class Malformed(Case):
         client.send(data)
         self.expect_refused(client, 0x81, 0x82)
 
-    @cases(pubrel_reason=wire.ack(wire.PUBREL, 1, 0x10), pubcomp_reason=wire.ack(wire.PUBCOMP, 1, 1),
+    @cases(pubrel_reason=wire.ack(wire.PUBREL, 1, 0x10),
+           pubcomp_reason=wire.ack(wire.PUBCOMP, 1, 1),
            pubrec_reason=wire.ack(wire.PUBREC, 1, 0x42),
            pubrel_property=wire.ack(wire.PUBREL, 1, 0, {"content_type": "a"}))
     def test_3_7_2_closes(self, data):

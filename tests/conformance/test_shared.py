@@ -15,7 +15,7 @@ class SharedCase(Case):
         return members
 
     def collect(self, members, count):
-        """Until `count` messages have come: {member: payloads}. Every one must be among members'."""
+        """Until `count` messages have come to some of them: {member: payloads}."""
         seen = {member: [] for member in members}
         for member in members:
             member.send(wire.pingreq())
