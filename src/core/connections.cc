@@ -164,6 +164,7 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
   if (found == nullptr) return {bytes.size(), 0, false};
   const std::uint32_t slot = id.slot();
   Connection& conn = *found;
+  in_turn_memory_ = arena_.holds(bytes.data());
   Taken taken;
   while (taken.consumed < bytes.size()) {
     if (conn.phase == Connection::Phase::Closing) return {bytes.size(), 0, false};

@@ -258,6 +258,7 @@ void Shard::wait_for_disk(Session& session, std::uint64_t ticket) {
   if (session.is_waiting_for_disk) return;
   session.is_waiting_for_disk = true;
   waiting_.push_back({ticket, session.slot, session.created_generation});
+  is_turn_awaited_ |= ticket == ticket_;
 }
 
 // Writes the PUBLISH of the entry at the cursor.

@@ -153,7 +153,7 @@ void Shard::ask_orphans(SessionNumber number) {
   for (std::size_t i = 0; i < std::min(orphan.blocks.size(), blocks_at_a_time); ++i) {
     request.keys.push_back(queue_block_key(number, orphan.blocks[i]));
   }
-  loads_.emplace(next_load_++, PendingLoad{no_slot, number, 0, true});
+  loads_.emplace(next_load_++, PendingLoad{no_slot, number, 0, true, ticket_});
   effects_.key_loads.push_back(std::move(request));
 }
 
@@ -275,7 +275,9 @@ void Shard::write_state(Session& session) {
     return;
   }
   QueueState state;
-  state.settled_turn = journal_.turn();
+  // This turn's own operations may go on after this, and those before are in here: they are
+  // replayed once more, which changes nothing.
+  state.settled_turn = journal_.turn() - 1;
   state.head_seq = queue.head_seq();
   state.next_seq = queue.next_seq();
   for (std::size_t i = 0; i < queue.window().size(); ++i) {
@@ -343,7 +345,7 @@ void Shard::refill(Session& session) {
     VMQ_EXPECT(at > 0);
     const std::uint64_t first = durable.blocks[at - 1];
     durable.is_loading = true;
-    loads_.emplace(next_load_, PendingLoad{session.slot, durable.number, first, true});
+    loads_.emplace(next_load_, PendingLoad{session.slot, durable.number, first, true, ticket_});
     effects_.key_loads.push_back(
         {next_load_++, store::Space::Queue, {queue_block_key(durable.number, first)}});
     return;
@@ -372,7 +374,7 @@ void Shard::request_messages(Session& session) {
   }
   if (request.keys.empty()) return;
   durable.is_loading = true;
-  loads_.emplace(next_load_++, PendingLoad{session.slot, durable.number, 0, false});
+  loads_.emplace(next_load_++, PendingLoad{session.slot, durable.number, 0, false, ticket_});
   effects_.key_loads.push_back(std::move(request));
 }
 
@@ -397,14 +399,15 @@ void Shard::on_loaded(const store::LoadAnswer& answer) {
     return;
   }
   if (load.is_block) {
-    on_block_loaded(*session, load.block, answer.rows);
+    on_block_loaded(*session, load, answer.rows);
   } else {
     on_messages_loaded(*session, answer.rows);
   }
   pump(*session);
 }
 
-void Shard::on_block_loaded(Session& session, std::uint64_t first, const store::Rows& rows) {
+void Shard::on_block_loaded(Session& session, const PendingLoad& load, const store::Rows& rows) {
+  const std::uint64_t first = load.block;
   session::OutboundQueue& queue = session.queue;
   DurableState& durable = *session.durable;
   const store::Row row = rows[0];
@@ -421,6 +424,8 @@ void Shard::on_block_loaded(Session& session, std::uint64_t first, const store::
     const std::size_t index = static_cast<std::size_t>(seq - first);
     const bool readable = entries && index < entries->size();
     if (readable) entry = std::move((*entries)[index]);
+    // A block that can be read is written, which does not mean that it would survive a power cut.
+    entry.ticket = load.ticket;
     const auto known = std::find_if(durable.recovered.begin(), durable.recovered.end(),
                                     [seq](const DurableState::Settled& s) { return s.seq == seq; });
     if (known != durable.recovered.end()) {

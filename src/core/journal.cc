@@ -249,7 +249,7 @@ void Journal::settled_before(std::uint64_t turn) {
   if (turn > settled_) settled_ = turn;
 }
 
-void Journal::end_turn(store::Batch& batch) {
+std::size_t Journal::end_turn(store::Batch& batch) {
   if (open_chunk_ != 0) close_chunk();
   // A chunk that was made and given up in the same turn is never written.
   for (ClosedChunk& chunk : closed_) {
@@ -258,7 +258,10 @@ void Journal::end_turn(store::Batch& batch) {
     }
   }
   closed_.clear();
-  for (std::uint64_t chunk : unreferenced_) batch.erase(store::Space::Message, chunk_key(chunk));
+  // A chunk that one message filled lost its own reference before its first queue took one.
+  for (std::uint64_t chunk : unreferenced_) {
+    if (!chunk_refs_.contains(chunk)) batch.erase(store::Space::Message, chunk_key(chunk));
+  }
   unreferenced_.clear();
   if (!ops_.empty()) {
     batch.put(store::Space::Journal, journal_key(shard_, turn_), ops_);
@@ -267,12 +270,14 @@ void Journal::end_turn(store::Batch& batch) {
     ops_.clear();
     if (ops_.capacity() > (1u << 20)) ops_.shrink_to_fit();
   }
-  while (!live_turns_.empty() && live_turns_.front().turn < settled_) {
+  std::size_t given_up = 0;
+  for (; !live_turns_.empty() && live_turns_.front().turn < settled_; ++given_up) {
     batch.erase(store::Space::Journal, journal_key(shard_, live_turns_.front().turn));
     live_bytes_ -= live_turns_.front().bytes;
     live_turns_.pop_front();
   }
   ++turn_;
+  return given_up;
 }
 
 }  // namespace vmq::core

@@ -122,8 +122,8 @@ class Journal {
   void settled_before(std::uint64_t turn);
 
   // Moves the turn's records into `batch` and starts the next turn. Nothing is written if nothing
-  // happened.
-  void end_turn(store::Batch& batch);
+  // happened. Returns how many turns' records were given up.
+  std::size_t end_turn(store::Batch& batch);
 
   std::size_t live_turns() const { return live_turns_.size(); }
   std::size_t live_bytes() const { return live_bytes_; }

@@ -178,6 +178,8 @@ void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connec
     take_over(*sessions_[existing], connect.clean_start);
     existing = find_session(mountpoint, client_id);
   }
+  // A timer that is due in this very turn must not lose to the reconnect.
+  if (existing != no_slot && meet_deadlines(*sessions_[existing])) existing = no_slot;
   if (existing != no_slot && connect.clean_start) {  // [MQTT-3.1.4-4]
     if (sessions_[existing]->will_at.ms != 0) publish_will(*sessions_[existing]);
     end_session(*sessions_[existing]);

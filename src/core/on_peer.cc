@@ -6,7 +6,9 @@
 // other shard leaves out those whose numbers it has applied.
 //
 //   kind u8 | flags u8 | size u32 | number u64 | generation u64 | mountpoint | message record |
-//   count u32 | receivers … kind u8 | 0 | size u32 | number u64 (Confirm; the first is Publish)
+//   count u32 | receivers … | group and filter of each receiver that is reached through a share
+//   group, if the frame is owed
+//   kind u8 | 0 | size u32 | number u64 (Confirm; the first is Publish)
 #include <algorithm>
 
 #include "base/expect.h"
@@ -36,8 +38,7 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
   const std::size_t start = peer.out.size();
   const std::size_t record = session::message_record_size(publication.view);
   const std::string_view mountpoint = *publication.mountpoint;
-  const std::size_t size =
-      frame_head_size + 18 + mountpoint.size() + record + 4 + targets.size() * 12;
+  std::size_t size = frame_head_size + 18 + mountpoint.size() + record + 4 + targets.size() * 12;
   peer.out.resize(start + size);
   std::uint8_t* to = peer.out.data() + start;
   to[0] = static_cast<std::uint8_t>(FrameKind::Publish);
@@ -57,8 +58,29 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
     to += 12;
   }
   if (!owed) return;
+  // For a restart: the numbers of share subscriptions do not outlive the process, their names do.
+  for (const Target& target : targets) {
+    if (target.share == 0) continue;
+    const ShareName& name = share_name(target.share, publication.generation);
+    ByteWriter names(peer.out);
+    names.text16(name.group);
+    names.text16(name.filter);
+  }
+  size = peer.out.size() - start;
+  store_be32(peer.out.data() + start + 2, static_cast<std::uint32_t>(size));
   journal_.owed(shard, number, {peer.out.data() + start, size});
   peer.owed.push_back({number, journal_.turn()});
+}
+
+// The index is locked to read a name, so the last one is kept: a burst goes to one group.
+const Shard::ShareName& Shard::share_name(std::uint32_t share, std::uint64_t generation) {
+  if (share_name_.share != share || share_name_.generation != generation) {
+    share_name_.share = share;
+    share_name_.generation = generation;
+    shared_.subscriptions.filter_text(topic::FilterId{share - 1}, share_name_.filter,
+                                      share_name_.group);
+  }
+  return share_name_;
 }
 
 void Shard::on_peer(std::uint8_t from, ByteView frames) {
@@ -92,10 +114,6 @@ void Shard::on_frame(std::uint8_t from, ByteView frame) {
   const auto parsed = session::parse_message_record(in.rest());
   VMQ_EXPECT(parsed.has_value());
   publication.view = parsed->message;
-  if (again) {
-    deliver_again(publication);
-    return;
-  }
   in.bytes(parsed->size);
   const std::uint32_t count = in.u32();
   targets_.clear();
@@ -104,12 +122,25 @@ void Shard::on_frame(std::uint8_t from, ByteView frame) {
     targets_.push_back({subscriber, in.u32()});
   }
   VMQ_EXPECT(in.ok());
-  deliver_run(publication, targets_);
+  if (again) {
+    deliver_again(publication, in);
+  } else {
+    deliver_run(publication, targets_);
+  }
 }
 
 // After a restart: the slots that the frame names mean nothing any more, so the receivers are found
 // by topic, among the durable sessions of this shard.
-void Shard::deliver_again(Publication& publication) {
+// Through share groups only those get it that it was meant for: the others had it elsewhere.
+void Shard::deliver_again(Publication& publication, ByteReader names) {
+  std::size_t shares = 0;
+  for (const Target& target : targets_) shares += target.share != 0 ? 1 : 0;
+  const bool plain = shares < targets_.size();
+  std::vector<std::pair<std::string_view, std::string_view>> groups;
+  for (; shares > 0; --shares) {
+    const std::string_view group = names.text16();
+    groups.emplace_back(group, names.text16());
+  }
   publication.generation = shared_.subscriptions.generation();
   matches_.clear();
   shared_.subscriptions.match(*publication.mountpoint, publication.view.topic, matches_);
@@ -119,9 +150,16 @@ void Shard::deliver_again(Publication& publication) {
     return is_local(subscriber.handle().shard().value) && subscriber.durable();
   };
   for (topic::Subscriber subscriber : matches_.plain) {
-    if (is_ours(subscriber)) targets_.push_back({subscriber, 0});
+    if (plain && is_ours(subscriber)) targets_.push_back({subscriber, 0});
   }
+  std::string filter;
+  std::string name;
   for (const topic::GroupMatch& group : matches_.groups) {
+    shared_.subscriptions.filter_text(topic::FilterId{group.group}, filter, name);
+    if (std::find(groups.begin(), groups.end(),
+                  std::pair<std::string_view, std::string_view>(name, filter)) == groups.end()) {
+      continue;
+    }
     const std::span<const topic::Subscriber> members = matches_.members_of(group);
     const auto member = std::find_if(members.begin(), members.end(), is_ours);
     if (member != members.end()) targets_.push_back({*member, group.group + 1});

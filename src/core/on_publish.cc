@@ -57,6 +57,7 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
   publication.view = {
       packet.topic, packet.forwardable, packet.payload, {0}, static_cast<std::uint8_t>(packet.qos),
       packet.retain};
+  use_received_packet(publication, packet, head, body, conn.is_v5());
   if (packet.message_expiry_interval) {
     publication.view.expires_at = now_.wall + seconds(*packet.message_expiry_interval);
   }
@@ -78,6 +79,20 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
   send_ack(slot, mqtt::PacketType::Pubrec, packet.packet_id, reason,
            stored ? When::AfterBatch : When::Now);
   return true;
+}
+
+// A QoS 0 packet without flags, alias or expiry leaves as it came. While its bytes are turn memory,
+// receivers of the same kind are sent those very bytes.
+void Shard::use_received_packet(Publication& publication, const mqtt::PublishView& packet,
+                                const mqtt::FrameHead& head, ByteView body, bool v5) {
+  const bool as_is = in_turn_memory_ && head.flags == 0 && packet.topic_alias == 0 &&
+                     !packet.message_expiry_interval &&
+                     packet.payload.size() < limits_.shared_payload_min;
+  if (!as_is) return;
+  Publication::Packet& raw = publication.packets[v5][0];
+  raw.bytes = body.data() - head.header_size;
+  raw.size = head.packet_size();
+  raw.header_size = raw.size - packet.payload.size();
 }
 
 // Puts the topic behind an alias, and learns new ones. False: the connection is closed.
@@ -105,10 +120,13 @@ bool Shard::resolve_alias(std::uint32_t slot, mqtt::PublishView& packet) {
 bool Shard::check_publish(std::uint32_t slot, const mqtt::PublishView& packet) {
   Connection& conn = *connections_[slot];
   const config::SessionConfig& limits = config().session;
-  const auto name = topic::check_name(packet.topic, limits.topic_max_depth);
-  if (!name) {
-    disconnect(slot, ReasonCode::TopicNameInvalid, topic::text_of(name.error()));
-    return false;
+  // The topic of the last publish was found valid then.
+  if (packet.topic != route_.topic) {
+    const auto name = topic::check_name(packet.topic, limits.topic_max_depth);
+    if (!name) {
+      disconnect(slot, ReasonCode::TopicNameInvalid, topic::text_of(name.error()));
+      return false;
+    }
   }
   if (packet.payload.size() > limits.message_size_max) {
     counters_.count(PerVersion::InvalidMsgSizeError, conn.is_v5());
@@ -125,7 +143,12 @@ bool Shard::check_publish(std::uint32_t slot, const mqtt::PublishView& packet) {
 
 bool Shard::is_publish_allowed(const Session& session, std::string_view topic) {
   if (hooks_.auth_on_publish.empty()) return true;
-  if (may_publish(hooks_, hook_client(session), topic)) return true;
+  if (allowed_session_ == session.slot && allowed_topic_ == topic) return true;
+  if (may_publish(hooks_, hook_client(session), topic)) {
+    allowed_session_ = session.slot;
+    allowed_topic_ = topic;
+    return true;
+  }
   counters_.count(PerVersion::PublishAuthError, session.version == mqtt::Version::V5);
   return false;
 }

@@ -40,52 +40,69 @@ std::size_t Shard::route(Publication& publication, const std::string* mountpoint
                          const Session* publisher) {
   // Before the match: a session made later than this is not among those meant.
   publication.generation = shared_.subscriptions.generation();
-  matches_.clear();
   publication.mountpoint = mountpoint;
-  shared_.subscriptions.match(*mountpoint, publication.view.topic, matches_);
-  if (matches_.empty()) return 0;
+  const std::string_view topic = publication.view.topic;
+  if (!route_.is_reusable || route_.generation != publication.generation ||
+      route_.mountpoint != mountpoint || route_.topic != topic) {
+    route_.generation = publication.generation;
+    find_route(topic, mountpoint, publisher, route_);
+  }
+  deliver_route(publication, route_);
+  return route_.targets.size();
+}
+
+void Shard::find_route(std::string_view topic, const std::string* mountpoint,
+                       const Session* publisher, Route& route) {
+  route.mountpoint = mountpoint;
+  route.topic = topic;
+  route.targets.clear();
+  route.parts.clear();
+  matches_.clear();
+  shared_.subscriptions.match(*mountpoint, topic, matches_);
+  route.is_reusable = matches_.groups.empty();
+  if (matches_.empty()) return;
   if (matches_.overlapping) topic::merge_overlapping(matches_);
   const topic::SessionHandle from =
       publisher == nullptr ? topic::SessionHandle{} : handle_of(*publisher);
-  targets_.clear();
   for (topic::Subscriber subscriber : matches_.plain) {
-    if (subscriber.no_local() && subscriber.handle() == from) continue;  // [MQTT-3.8.3-3]
-    targets_.push_back({subscriber, 0});
+    if (subscriber.no_local()) {
+      route.is_reusable = false;
+      if (subscriber.handle() == from) continue;  // [MQTT-3.8.3-3]
+    }
+    route.targets.push_back({subscriber, 0});
   }
   for (const topic::GroupMatch& group : matches_.groups) {
     const auto member = choose_member(matches_.members_of(group), config().share_policy, rng_, {});
-    if (member) targets_.push_back({*member, group.group + 1});
+    if (member) route.targets.push_back({*member, group.group + 1});
   }
-  deliver_targets(publication);
-  return targets_.size();
+  group_by_shard(route);
 }
 
-// Delivers targets_: runs of one session side by side, shard by shard.
-void Shard::deliver_targets(Publication& publication) {
-  counters_.count(Plain::RouterMatchesLocal, targets_.size());
-  const std::size_t shards = shared_.counters.size();
-  if (shards == 1) {
-    deliver_run(publication, targets_);
-    return;
+// The order within a shard stays, so runs of one session stay together.
+void Shard::group_by_shard(Route& route) {
+  const auto shard_of = [](const Target& target) { return target.subscriber.handle().shard(); };
+  if (shared_.counters.size() > 1) {
+    std::stable_sort(route.targets.begin(), route.targets.end(),
+                     [&](const Target& a, const Target& b) { return shard_of(a) < shard_of(b); });
   }
-  // The order within a shard stays, so runs of one session stay together.
-  bool remote = false;
-  for (const Target& target : targets_)
-    remote |= !is_local(target.subscriber.handle().shard().value);
-  if (!remote) {
-    deliver_run(publication, targets_);
-    return;
+  std::uint32_t begin = 0;
+  const auto count = static_cast<std::uint32_t>(route.targets.size());
+  for (std::uint32_t end = 1; end <= count; ++end) {
+    if (end < count && shard_of(route.targets[end]) == shard_of(route.targets[begin])) continue;
+    route.parts.push_back({shard_of(route.targets[begin]).value, begin, end});
+    begin = end;
   }
-  for (std::uint8_t shard = 0; shard < shards; ++shard) {
-    shard_targets_.clear();
-    for (const Target& target : targets_) {
-      if (target.subscriber.handle().shard().value == shard) shard_targets_.push_back(target);
-    }
-    if (shard_targets_.empty()) continue;
-    if (is_local(shard)) {
-      deliver_run(publication, shard_targets_);
+}
+
+void Shard::deliver_route(Publication& publication, const Route& route) {
+  counters_.count(Plain::RouterMatchesLocal, route.targets.size());
+  const std::span<const Target> targets(route.targets);
+  for (const Route::Part& part : route.parts) {
+    const std::span<const Target> there = targets.subspan(part.begin, part.end - part.begin);
+    if (is_local(part.shard)) {
+      deliver_run(publication, there);
     } else {
-      forward(publication, shard, shard_targets_);
+      forward(publication, part.shard, there);
     }
   }
 }
@@ -116,8 +133,10 @@ void Shard::reroute_share(std::uint32_t share, const session::MessageView& messa
     const auto member =
         choose_member(matches_.members_of(group), config().share_policy, rng_, handle_of(from));
     if (!member) return;
-    targets_.assign(1, {*member, share});
-    deliver_targets(publication);
+    Route route;
+    route.targets.assign(1, {*member, share});
+    group_by_shard(route);
+    deliver_route(publication, route);
     return;
   }
 }

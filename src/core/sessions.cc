@@ -152,7 +152,8 @@ void Shard::publish_will(Session& session) {
   route(publication, session.mountpoint, nullptr);
 }
 
-void Shard::set_expiry(Session& session) {
+// How long a session lives on without a connection; none: for ever.
+std::optional<Duration> Shard::lifetime_of(const Session& session) const {
   std::optional<Duration> after;
   if (session.expiry_interval_s != mqtt::session_expiry_never) {
     after = seconds(session.expiry_interval_s);
@@ -160,6 +161,11 @@ void Shard::set_expiry(Session& session) {
   // The operator's limit holds for sessions that name none of their own.
   const std::optional<Duration>& limit = config().session.persistent_expiry;
   if (limit && (!after || *after > *limit)) after = limit;
+  return after;
+}
+
+void Shard::set_expiry(Session& session) {
+  const std::optional<Duration> after = lifetime_of(session);
   if (!after) return;
   const Duration passed = now_.wall - session.disconnected_at;
   const Duration left = std::max(*after - passed, milliseconds(0));

@@ -43,6 +43,8 @@ struct NodeShared {
   std::uint64_t retained_version_base = 0;  // above every version of a retained record on disk
 };
 
+class ByteReader;
+
 struct ShardSetup {
   NodeShared& shared;
   std::uint8_t shard = 0;
@@ -127,6 +129,22 @@ struct Target {
   std::uint32_t share = 0;
 };
 
+// The receivers of a topic, shard by shard. The last one is kept: publishers repeat their topics,
+// and a burst of one publisher is routed once.
+struct Route {
+  const std::string* mountpoint = nullptr;
+  std::string topic;
+  std::uint64_t generation = 0;
+  bool is_reusable = false;     // the same for every publisher and every message
+  std::vector<Target> targets;  // runs of one session side by side
+  struct Part {
+    std::uint8_t shard = 0;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+  };
+  std::vector<Part> parts;
+};
+
 class Shard {
  public:
   Shard(const ShardSetup& setup, RecoveredShard recovered);
@@ -139,6 +157,7 @@ class Shard {
   void release_turn_memory();
   std::uint64_t turn_ticket() const { return ticket_; }
   session::PiecesPool& pieces() { return pieces_; }
+  session::TurnArena& arena() { return arena_; }
 
   // --- connections (connections.cc) ---
   ConnId accept(ConnInfo info);
@@ -175,6 +194,8 @@ class Shard {
                             const mqtt::ConnectView& connect);
   // False: not now; the packet stays with the shell and the connection is resumed later.
   bool on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body);
+  void use_received_packet(Publication& publication, const mqtt::PublishView& packet,
+                           const mqtt::FrameHead& head, ByteView body, bool v5);
   bool resolve_alias(std::uint32_t slot, mqtt::PublishView& packet);
   bool check_publish(std::uint32_t slot, const mqtt::PublishView& packet);
   bool is_publish_allowed(const Session& session, std::string_view topic);
@@ -200,7 +221,10 @@ class Shard {
   // `publisher`: for no local.
   std::size_t route(Publication& publication, const std::string* mountpoint,
                     const Session* publisher);
-  void deliver_targets(Publication& publication);
+  void find_route(std::string_view topic, const std::string* mountpoint, const Session* publisher,
+                  Route& route);
+  void group_by_shard(Route& route);
+  void deliver_route(Publication& publication, const Route& route);
   void deliver_run(Publication& publication, std::span<const Target> targets);
   void deliver(Publication& publication, std::span<const Target> same_session);
   void deliver_qos0(Publication& publication, Session& session, bool retain,
@@ -249,7 +273,14 @@ class Shard {
   void forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets);
   void on_peer(std::uint8_t from, ByteView frames);
   void on_frame(std::uint8_t from, ByteView frame);
-  void deliver_again(Publication& publication);
+  void deliver_again(Publication& publication, ByteReader names);
+  struct ShareName {
+    std::uint32_t share = 0;
+    std::uint64_t generation = 0;
+    std::string group;
+    std::string filter;
+  };
+  const ShareName& share_name(std::uint32_t share, std::uint64_t generation);
   void on_confirm(std::uint8_t from, std::uint64_t number);
   void save_links();
   void note_applied();
@@ -267,7 +298,10 @@ class Shard {
   void publish_will(Session& session);
   void give_back_shares(Session& session);
   void release_memory(Session& session);
+  std::optional<Duration> lifetime_of(const Session& session) const;
   void set_expiry(Session& session);
+  // True: the session is gone.
+  bool meet_deadlines(Session& session);
   void restore(RecoveredSession& recovered);
   std::uint64_t name_hash(std::string_view mountpoint, std::string_view client_id) const;
   std::uint8_t home_of(std::string_view mountpoint, std::string_view client_id) const;
@@ -290,7 +324,8 @@ class Shard {
   void erase_passed_blocks(Session& session);
   void write_state(Session& session);
   void shorten_window(Session& session);
-  void on_block_loaded(Session& session, std::uint64_t first, const store::Rows& rows);
+  struct PendingLoad;
+  void on_block_loaded(Session& session, const PendingLoad& load, const store::Rows& rows);
   void on_messages_loaded(Session& session, const store::Rows& rows);
   void save_session(const Session& session);
   void mark_unsettled(Session& session);
@@ -369,12 +404,16 @@ class Shard {
   std::uint64_t next_ask_ = 1;
 
   session::TurnArena arena_;
+  bool in_turn_memory_ = false;  // the bytes being read live until the end of the turn
   session::PiecesPool pieces_;
   TimerHeap<Timer> timers_;
   // Reused by every publish of the turn.
   topic::Matches matches_;
+  Route route_;  // of the last publish
   std::vector<Target> targets_;
-  std::vector<Target> shard_targets_;
+  // The last publish that the hooks allowed in this turn.
+  std::uint32_t allowed_session_ = no_slot;
+  std::string allowed_topic_;
   std::vector<RetainedJob> retained_jobs_;
   std::vector<std::uint8_t> scratch_;
   std::vector<std::uint8_t> record_;
@@ -411,6 +450,7 @@ class Shard {
     std::uint64_t generation = 0;
   };
   Ring<Waiting> waiting_;
+  bool is_turn_awaited_ = false;  // by one of them: it is submitted even if it wrote nothing
   struct Unsettled {
     std::uint32_t session = 0;
     SessionNumber number = 0;
@@ -422,6 +462,7 @@ class Shard {
     SessionNumber number = 0;
     std::uint64_t block = 0;  // first seq of the block asked for; or
     bool is_block = false;
+    std::uint64_t ticket = 0;  // of the turn that asked: what was queued before is durable with it
   };
   std::unordered_map<std::uint64_t, PendingLoad> loads_;
   std::uint64_t next_load_ = 1;
@@ -447,6 +488,7 @@ class Shard {
     Ring<Confirm> confirms;  // to be sent when durable
   };
   std::vector<Peer> peers_;
+  ShareName share_name_;
 
   Effects effects_;  // what the turn has made so far
 };

@@ -36,18 +36,20 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
   }
 }
 
-void Shard::begin_turn(Now now) { now_ = now; }
+void Shard::begin_turn(Now now) {
+  now_ = now;
+  allowed_session_ = no_slot;  // rules may have changed between turns
+}
 
 void Shard::end_turn(Effects& out) {
   if (!retained_jobs_.empty()) continue_retained_jobs();
   note_applied();
-  const std::size_t turns = journal_.live_turns();
   settle_some();
-  journal_.end_turn(effects_.batch);
-  if (journal_.live_turns() < turns && peers_.size() > 1) save_links();
+  // What the turns that are given up said of the links is kept in the same batch.
+  if (journal_.end_turn(effects_.batch) > 0 && peers_.size() > 1) save_links();
   // A ticket that something waits for must become durable even if its turn wrote nothing.
-  const bool awaited = (!held_.empty() && held_.back().ticket == ticket_) ||
-                       (!waiting_.empty() && waiting_.back().ticket == ticket_);
+  const bool awaited = is_turn_awaited_ || (!held_.empty() && held_.back().ticket == ticket_);
+  is_turn_awaited_ = false;
   effects_.ticket = 0;
   if (!effects_.batch.empty() || awaited) effects_.ticket = ticket_++;
   effects_.forwards.resize(peers_.size());
@@ -122,6 +124,8 @@ session::Outbox& ShardCore::outbox(ConnId conn) {
 session::PiecesPool& ShardCore::pieces_pool() { return shard_->pieces(); }
 void ShardCore::on_drained(ConnId conn) { shard_->on_drained(conn); }
 bool ShardCore::turn_is_full() const { return shard_->turn_is_full(); }
+std::uint8_t* ShardCore::read_buffer(std::size_t size) { return shard_->arena().allocate(size); }
+void ShardCore::give_back(std::size_t unused) { shard_->arena().shrink(unused); }
 void ShardCore::release_turn_memory() { shard_->release_turn_memory(); }
 void ShardCore::check_invariants() const { shard_->check_invariants(); }
 

@@ -92,6 +92,10 @@ class ShardCore {
   session::PiecesPool& pieces_pool();
   // Tells the core that the socket took everything of a blocked outbox: it may send and read on.
   void on_drained(ConnId conn);
+  // Turn memory to read a socket's bytes into: what is offered to on_bytes from there may be sent
+  // on without a copy. The end of it that was not filled is given back at once.
+  std::uint8_t* read_buffer(std::size_t size);
+  void give_back(std::size_t unused);
   // The turn has made so much that it should be ended and carried out before more input is offered.
   bool turn_is_full() const;
   // The turn's memory may go: every outbox is empty or kept.

@@ -87,21 +87,21 @@ void Shard::on_session_timer(const Timer& timer) {
     pump(*session);
     return;
   }
-  if (session->is_online()) return;
-  if (timer.kind == TimerKind::Will) {
-    if (session->will_at.ms == 0 || session->will_at > now_.wall) return;
-    publish_will(*session);
-    save_session(*session);
-    return;
+  if (!session->is_online()) meet_deadlines(*session);
+}
+
+// Of a session without a connection: publishes its will and ends it when it is time.
+bool Shard::meet_deadlines(Session& session) {
+  const std::optional<Duration> life = lifetime_of(session);
+  const bool is_over = life && session.disconnected_at + *life <= now_.wall;
+  const bool is_will_due = session.will_at.ms != 0 && (is_over || session.will_at <= now_.wall);
+  if (is_will_due) publish_will(session);
+  if (is_over) {
+    end_session(session);
+    return true;
   }
-  const bool never = session->expiry_interval_s == mqtt::session_expiry_never;
-  std::optional<Duration> after;
-  if (!never) after = seconds(session->expiry_interval_s);
-  const std::optional<Duration>& limit = config().session.persistent_expiry;
-  if (limit && (!after || *after > *limit)) after = limit;
-  if (!after || session->disconnected_at + *after > now_.wall) return;
-  if (session->will_at.ms != 0) publish_will(*session);
-  end_session(*session);
+  if (is_will_due) save_session(session);
+  return false;
 }
 
 // $SYS/NODE/metric/with/slashes: every metric of the node, labels added up. One shard publishes for

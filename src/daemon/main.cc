@@ -1,4 +1,5 @@
 // The program `vernemq`: arguments, signals, exit codes; nothing else.
+#include <malloc.h>
 #include <signal.h>
 #include <time.h>
 
@@ -58,7 +59,16 @@ int control(node::Node& node) {
   }
 }
 
+// Buffers of some hundred KiB come and go every turn and cross threads. By default the allocator
+// maps and unmaps each of them, or gives the end of its heap back at once, and the kernel clears
+// every page anew.
+void keep_turn_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
 int serve(const std::string& file) {
+  keep_turn_memory();
   auto loaded = config::load(file, config::real_files());
   if (!loaded) {
     std::fputs(config::format_errors(loaded.error()).c_str(), stderr);

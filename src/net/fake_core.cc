@@ -94,6 +94,9 @@ void ShardCore::on_closed(ConnId conn, CloseCause cause) {
 
 void ShardCore::on_drained(ConnId) { ++shard_->drained; }
 bool ShardCore::turn_is_full() const { return shard_->turn_frames >= shard_->turn_frames_max; }
+std::uint8_t* ShardCore::read_buffer(std::size_t size) { return shard_->arena.allocate(size); }
+void ShardCore::give_back(std::size_t unused) { shard_->arena.shrink(unused); }
+
 void ShardCore::release_turn_memory() { shard_->arena.reset(); }
 session::Outbox& ShardCore::outbox(ConnId conn) { return shard_->conns[conn.slot()].outbox; }
 session::PiecesPool& ShardCore::pieces_pool() { return shard_->pool; }

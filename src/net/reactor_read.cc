@@ -1,5 +1,6 @@
-// From a socket to the core. Bytes are read into the shard's one buffer and decoded there; only
-// what does not make a packet yet is kept for the connection.
+// From a socket to the core. Bytes are read into the turn's memory and decoded there, so that a
+// packet can be sent on from where it lies; only what does not make a packet yet is kept for the
+// connection.
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -21,14 +22,17 @@ constexpr std::size_t small_tail_max = 4096;
 void Reactor::read(Socket& socket) {
   const std::size_t kept = socket.tail.size();
   if (kept > small_tail_max) return read_behind_tail(socket);
+  std::uint8_t* buffer = core_.read_buffer(limits_.read_bytes_max);
   const ssize_t count =
-      ::recv(socket.fd, buffer_.get() + kept, limits_.read_bytes_max - kept, MSG_DONTWAIT);
+      ::recv(socket.fd, buffer + kept, limits_.read_bytes_max - kept, MSG_DONTWAIT);
+  const std::size_t filled = kept + static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+  core_.give_back(limits_.read_bytes_max - filled);
   if (!check_read(socket, count)) return;
   if (kept > 0) {
-    std::memcpy(buffer_.get(), socket.tail.bytes().data(), kept);
+    std::memcpy(buffer, socket.tail.bytes().data(), kept);
     socket.tail.clear();
   }
-  offer(socket, {buffer_.get(), kept + static_cast<std::size_t>(count)});
+  offer(socket, {buffer, filled});
 }
 
 // REQUIRES: the tail is not empty.

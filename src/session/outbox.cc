@@ -7,30 +7,40 @@
 namespace vmq::session {
 
 std::uint8_t* TurnArena::allocate_chunk(std::size_t size) {
-  const std::size_t room = size > chunk_size ? size : chunk_size;
-  chunks_.push_back({std::make_unique_for_overwrite<std::uint8_t[]>(room), room});
-  next_ = chunks_.back().bytes.get() + size;
-  left_ = room - size;
-  return chunks_.back().bytes.get();
+  if (size > chunk_size) {  // a chunk of its own, before the one that is being filled
+    chunks_.insert(chunks_.begin() + static_cast<std::ptrdiff_t>(used_),
+                   {std::make_unique_for_overwrite<std::uint8_t[]>(size), size});
+    return chunks_[used_++].bytes.get();
+  }
+  if (used_ == chunks_.size()) {
+    chunks_.push_back({std::make_unique_for_overwrite<std::uint8_t[]>(chunk_size), chunk_size});
+  }
+  Chunk& chunk = chunks_[used_++];
+  next_ = chunk.bytes.get() + size;
+  left_ = chunk.size - size;
+  return chunk.bytes.get();
 }
 
 void TurnArena::reset() {
-  if (chunks_.empty()) return;
-  if (chunks_.front().size != chunk_size) {
-    chunks_.clear();
-    next_ = nullptr;
-    left_ = 0;
-    return;
-  }
-  chunks_.resize(1);
-  next_ = chunks_.front().bytes.get();
-  left_ = chunk_size;
+  std::erase_if(chunks_, [](const Chunk& chunk) { return chunk.size != chunk_size; });
+  if (chunks_.size() > chunks_kept) chunks_.resize(chunks_kept);
+  used_ = 0;
+  next_ = nullptr;
+  left_ = 0;
 }
 
 std::size_t TurnArena::bytes_reserved() const {
   std::size_t sum = 0;
-  for (const Chunk& chunk : chunks_) sum += chunk.size;
+  for (std::size_t i = 0; i < used_; ++i) sum += chunks_[i].size;
   return sum;
+}
+
+bool TurnArena::holds(const std::uint8_t* at) const {
+  for (std::size_t i = 0; i < used_; ++i) {
+    const std::uint8_t* begin = chunks_[i].bytes.get();
+    if (at >= begin && at < begin + chunks_[i].size) return true;
+  }
+  return false;
 }
 
 std::unique_ptr<Pieces> PiecesPool::take() {

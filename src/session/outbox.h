@@ -45,12 +45,14 @@ class TurnArena {
     next_ -= size;
     left_ += size;
   }
-  // Ends the turn: all bytes are void, one chunk is kept for the next turn.
+  // Ends the turn: all bytes are void, some chunks are kept for the next turn.
   void reset();
   std::size_t bytes_reserved() const;
+  bool holds(const std::uint8_t* at) const;
 
  private:
-  static constexpr std::size_t chunk_size = 256 * 1024;
+  static constexpr std::size_t chunk_size = 512 * 1024;
+  static constexpr std::size_t chunks_kept = 2;
   struct Chunk {
     std::unique_ptr<std::uint8_t[]> bytes;
     std::size_t size = 0;
@@ -60,6 +62,7 @@ class TurnArena {
   std::uint8_t* next_ = nullptr;
   std::size_t left_ = 0;
   std::vector<Chunk> chunks_;
+  std::size_t used_ = 0;  // chunks that this turn has begun
 };
 
 // One run of bytes for a socket. Layout of `struct iovec` in its first two members, so that the
