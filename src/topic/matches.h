@@ -13,7 +13,7 @@ namespace vmq::topic {
 
 // One shared subscription: the message goes to one of its members.
 struct GroupMatch {
-  std::uint32_t group = 0;  // stays the same while the group exists; then it may name another
+  std::uint32_t group = 0;  // its FilterId: the same while the group exists, then of another
   std::uint32_t first = 0;  // of its members in Matches::members
   std::uint32_t count = 0;  // at least 1
 };

@@ -43,7 +43,8 @@ class Collector {
       const std::size_t first = out_.members.size();
       const SetView members = group->members.read();
       if (members.is_empty() || !members.append_to(out_.members)) continue;
-      out_.groups.push_back({group->id.value, static_cast<std::uint32_t>(first),
+      out_.groups.push_back({filter_id(group->id, Part::Here).value,
+                             static_cast<std::uint32_t>(first),
                              static_cast<std::uint32_t>(out_.members.size() - first)});
     }
   }
