@@ -84,6 +84,7 @@ void Agent::connect(Node& node, Now now, Start start) {
   ++connection_;
   client_.events.clear();
   client_.connect(node, fields);
+  read_at_ms_ = now.wall.ms;
   if (habits_.is_slow) node.wire(client_.wire).room = 16 + rng_.below(300);
   phase_ = Phase::Connecting;
   is_disconnecting_ = false;
@@ -204,6 +205,7 @@ bool Agent::read(Now now) {
   const bool moved = client_.read();
   const std::vector<Event> events = std::exchange(client_.events, {});
   for (const Event& event : events) take(event, now);
+  read_at_ms_ = now.wall.ms;
   if (phase_ != Phase::Away && !client_.is_open()) {
     lose(Loss::ClosedByBroker, now);
     return true;
@@ -216,7 +218,7 @@ void Agent::take(const Event& event, Now now) {
     case PacketType::Connack:
       return take_connack(event, now);
     case PacketType::Publish:
-      return take_publish(event, now);
+      return take_publish(event);
     case PacketType::Suback: {
       const auto found = subscribing_.find(event.packet_id);
       if (found == subscribing_.end()) return oracles_.fail("acks: SUBACK for nothing to " + name_);
@@ -281,12 +283,13 @@ void Agent::repeat_open(bool session_present) {
   }
 }
 
-void Agent::take_publish(const Event& event, Now now) {
+void Agent::take_publish(const Event& event) {
   const Received& message = event.message;
-  note("got", message.payload + " " + message.topic + " qos " + std::to_string(message.qos) +
-                  (message.dup ? " dup" : "") + (message.retain ? " retain" : "") + " id " +
-                  std::to_string(message.packet_id) + (event.repeated ? " repeated" : ""));
-  oracles_.received(index_, connection_, event, now);
+  note("got", message.payload.substr(0, 12) + " " + message.topic + " qos " +
+                  std::to_string(message.qos) + (message.dup ? " dup" : "") +
+                  (message.retain ? " retain" : "") + " id " + std::to_string(message.packet_id) +
+                  (event.repeated ? " repeated" : ""));
+  oracles_.received(index_, connection_, event, habits_.is_slow ? 0 : read_at_ms_);
   if (phase_ != Phase::Online) oracles_.fail("order: a message before CONNACK to " + name_);
   if (message.qos == 0) return;
   inflight_.insert(message.packet_id);
@@ -318,7 +321,7 @@ void Agent::take_ack(const Event& event, Now now) {
   note(event.type == PacketType::Puback   ? "puback"
        : event.type == PacketType::Pubrec ? "pubrec"
                                           : "pubcomp",
-       oracles_.payload_of(open->message) + " id " + std::to_string(event.packet_id) + " reason " +
+       "m" + std::to_string(open->message) + " id " + std::to_string(event.packet_id) + " reason " +
            std::to_string(static_cast<int>(event.reason)));
   if (event.type == PacketType::Pubcomp) {
     if (!open->is_received) return oracles_.fail("acks: PUBCOMP before PUBREC for " + text);
@@ -353,8 +356,8 @@ void Agent::answer(std::size_t count) {
 void Agent::write_publish(const Open& open, bool dup) {
   const MessageFacts& facts = oracles_.facts_of(open.message);
   const std::string payload = oracles_.payload_of(open.message);
-  note("publish", payload + " " + facts.topic + " qos " + std::to_string(facts.qos) + " id " +
-                      std::to_string(open.packet_id) + (dup ? " dup" : "") +
+  note("publish", payload.substr(0, 12) + " " + facts.topic + " qos " + std::to_string(facts.qos) +
+                      " id " + std::to_string(open.packet_id) + (dup ? " dup" : "") +
                       (facts.retain ? " retain" : ""));
   client_.publish(
       {facts.topic, payload, facts.qos, facts.retain, dup, open.packet_id, facts.expiry});

@@ -85,7 +85,7 @@ class Agent {
   bool read(Now now);
   void take(const Event& event, Now now);
   void take_connack(const Event& event, Now now);
-  void take_publish(const Event& event, Now now);
+  void take_publish(const Event& event);
   void take_ack(const Event& event, Now now);
   void repeat_open(bool session_present);
   void write_publish(const Open& open, bool dup);
@@ -112,7 +112,8 @@ class Agent {
 
   Phase phase_ = Phase::Away;
   std::uint64_t connection_ = 0;
-  std::uint32_t expiry_s_ = 0;  // of the current or last connection; 0: ends with it
+  std::int64_t read_at_ms_ = 0;  // wall time of the last look at the wire
+  std::uint32_t expiry_s_ = 0;   // of the current or last connection; 0: ends with it
   bool is_disconnecting_ = false;
   bool wants_clean_start_ = false;
   std::vector<Open> open_;  // publishes not completed, in order

@@ -83,7 +83,9 @@ class Oracles {
   void unsubscribe_written(std::size_t client, const std::string& filter);
   void unsubscribed(std::size_t client, const std::string& filter);
   // `connection`: grows with each connection of the client.
-  void received(std::size_t client, std::uint64_t connection, const Event& event, Now now);
+  // `unread_since_ms`: wall time at which nothing was on its way; 0: not known.
+  void received(std::size_t client, std::uint64_t connection, const Event& event,
+                std::int64_t unread_since_ms);
 
   // --- the end: everything that is owed has arrived ---
   // `drops`: messages that queues threw away at their stated limits, as counted.
@@ -122,6 +124,7 @@ class Oracles {
   };
   struct Seen {
     std::uint32_t count = 0;  // deliveries, repetitions of an unreleased QoS 2 message aside
+    std::uint32_t exact = 0;  // of these at QoS 2
     std::uint64_t connection = 0;
   };
   enum class Exists : std::uint8_t { No, Maybe, Yes };
@@ -144,10 +147,12 @@ class Oracles {
 
   Subscription* find(Session& session, const std::string& filter);
   bool is_match(const Subscription& subscription, std::size_t client, const Message& message) const;
+  // After a crash what shards owed each other finds its receivers anew, by topic.
+  Tick routed_until(const Message& message) const;
   bool is_superseded(const Message& message, MessageId id, Tick at) const;
   void judge_retained(std::size_t client, MessageId id);
   void judge_live(std::size_t client, std::uint64_t connection, const Event& event, MessageId id,
-                  Now now);
+                  std::int64_t unread_since_ms);
   void judge_copies(Session& session, std::size_t client, std::uint64_t connection,
                     const Event& event, MessageId id);
   void judge_order(Session& session, std::size_t client, const Event& event, MessageId id);
@@ -159,6 +164,7 @@ class Oracles {
   Tick tick_ = 1;
   std::vector<Message> messages_;
   std::vector<Session> sessions_;
+  std::vector<Tick> crashes_;
   std::map<std::string, std::set<std::size_t>> share_members_;
   std::string failure_;
   std::uint64_t digest_ = 0;
