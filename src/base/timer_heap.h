@@ -1,6 +1,6 @@
-// Timers as a binary heap of small values. Nothing is ever cancelled: whoever is called checks
+// Timers as a binary heap of small values. Nothing is cancelled one by one: whoever is called checks
 // whether it is still due, so re-arming an idle connection's keep-alive costs one entry a period
-// and no search.
+// and no search. Entries that nobody waits for any more are swept out now and then by keep_if().
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,15 @@ class TimerHeap {
     std::pop_heap(entries_.begin(), entries_.end(), std::greater<>{});
     What what = entries_.back().what;
     entries_.pop_back();
+    if (entries_.capacity() > capacity_kept && entries_.size() < entries_.capacity() / 4) shrink();
     return what;
+  }
+  // Drops every entry that `is_wanted(at, what)` says no to. Linear.
+  template <typename IsWanted>
+  void keep_if(IsWanted is_wanted) {
+    std::erase_if(entries_, [&](const Entry& entry) { return !is_wanted(entry.at, entry.what); });
+    std::make_heap(entries_.begin(), entries_.end(), std::greater<>{});
+    shrink();
   }
   std::size_t size() const { return entries_.size(); }
 
@@ -43,6 +51,15 @@ class TimerHeap {
       return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
     }
   };
+  static constexpr std::size_t capacity_kept = 1024;
+  // Leaves room to grow by half.
+  void shrink() {
+    std::vector<Entry> fitting;
+    fitting.reserve(entries_.size() + entries_.size() / 2);
+    fitting.assign(entries_.begin(), entries_.end());
+    entries_.swap(fitting);
+  }
+
   std::vector<Entry> entries_;
   std::uint32_t sequence_ = 0;
 };

@@ -23,18 +23,20 @@ ConnId Shard::accept(ConnInfo info) {
   std::uint32_t slot;
   if (free_connections_.empty()) {
     slot = static_cast<std::uint32_t>(connections_.size());
-    connections_.push_back(std::make_unique<Connection>());
+    connections_.emplace_back();
   } else {
     slot = free_connections_.back();
     free_connections_.pop_back();
-    if (connections_[slot] == nullptr) connections_[slot] = std::make_unique<Connection>();
   }
+  VMQ_EXPECT(connections_[slot] == nullptr);
+  connections_[slot] = std::make_unique<Connection>();
   Connection& conn = *connections_[slot];
-  VMQ_EXPECT(conn.phase == Connection::Phase::Free);
+  conn.incarnation = next_incarnation_++;
   conn.phase = Connection::Phase::AwaitConnect;
   conn.listener = static_cast<std::uint16_t>(info.listener);
   conn.peer = std::move(info.peer);
   conn.last_received = now_.instant;
+  sweep_timers();
   if (!info.is_moved) counters_.count(Plain::SocketOpen);
   counters_.raise(Gauge::TotalActiveConnections);
   timers_.add(now_.instant + config().session.connect_timeout,
@@ -50,7 +52,7 @@ Connection* Shard::find(ConnId id) {
   if (id.slot() >= connections_.size()) return nullptr;
   Connection* conn = connections_[id.slot()].get();
   if (conn == nullptr || conn->incarnation != id.value >> 32) return nullptr;
-  return conn->phase == Connection::Phase::Free ? nullptr : conn;
+  return conn;
 }
 
 void Shard::forget(std::uint32_t slot) {
@@ -63,10 +65,9 @@ void Shard::forget_silently(std::uint32_t slot) {
   Connection& conn = *connections_[slot];
   conn.outbox.clear(pieces_);
   asks_.erase(conn.ask);
-  const std::uint32_t incarnation = conn.incarnation + 1;
-  conn = Connection{};
-  conn.incarnation = incarnation;
+  connections_[slot].reset();
   free_connections_.push_back(slot);
+  sweep_timers();
 }
 
 void Shard::on_closed(ConnId id, CloseCause cause) {
@@ -88,8 +89,14 @@ void Shard::drop(std::uint32_t slot, CloseHow how) {
 }
 
 void Shard::disconnect(std::uint32_t slot, mqtt::ReasonCode reason, std::string_view text) {
-  if (connections_[slot]->phase == Connection::Phase::Closing) return;
-  if (connections_[slot]->phase == Connection::Phase::Online) send_disconnect(slot, reason, text);
+  const Connection::Phase phase = connections_[slot]->phase;
+  if (phase == Connection::Phase::Closing) return;
+  if (phase == Connection::Phase::Authenticating &&
+      reason != mqtt::ReasonCode::ServerShuttingDown) {
+    refuse_connect(slot, reason, true, text);  // no DISCONNECT before CONNACK [MQTT-3.14.0-1]
+    return;
+  }
+  if (phase == Connection::Phase::Online) send_disconnect(slot, reason, text);
   drop(slot, CloseHow::Flush);
 }
 
@@ -173,8 +180,9 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
       return taken;
     }
     // A client that sends without reading what it is sent waits for itself.
-    if (conn.outbox.is_blocked() &&
-        conn.outbox.bytes() > config().node.connection_buffer_max_bytes) {
+    if (conn.held >= limits_.held_max ||
+        (conn.outbox.is_blocked() &&
+         conn.outbox.bytes() > config().node.connection_buffer_max_bytes)) {
       conn.is_paused = taken.paused = true;
       return taken;
     }
@@ -215,8 +223,8 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
       }
     } else if (conn.phase == Connection::Phase::Authenticating &&
                head.type != mqtt::PacketType::Auth && head.type != mqtt::PacketType::Disconnect) {
-      // [MQTT-4.12.0-1], [MQTT-3.1.2-30]: nothing else before CONNACK.
-      drop(slot, CloseHow::Flush);
+      // [MQTT-3.1.2-30]: nothing else before CONNACK.
+      disconnect(slot, mqtt::ReasonCode::ProtocolError, "unexpected packet");
     } else {
       mqtt::DecodeError error = mqtt::DecodeError::Truncated;
       if (!dispatch(*this, slot, conn.version, head, body, error)) {

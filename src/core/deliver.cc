@@ -228,13 +228,14 @@ void Shard::pump(Session& session) {
       queue.skip();
       continue;
     }
-    if (queue.inflight() >= conn.receive_maximum) return;  // [MQTT-3.3.4-9]
     if (entry.state == Delivery::Released) {
       send_ack(slot, mqtt::PacketType::Pubrel, session::packet_id_of(queue.seq_at(index)),
-               mqtt::ReasonCode::Success, When::Now);
+               mqtt::ReasonCode::Success,
+               session.durable != nullptr ? When::AfterBatch : When::Now);
       queue.advance(now_.instant);
       continue;
     }
+    if (queue.inflight() >= conn.receive_maximum) return;  // [MQTT-3.3.4-9]
     if (!entry.message) {
       request_messages(session);
       return;

@@ -32,8 +32,8 @@ struct Limits {
   std::uint32_t timers_per_turn = 1024;
   // Retained messages sent for one subscription in one turn.
   std::uint32_t retained_per_turn = 1000;
-  // Packet identifiers at QoS 2 that one client may leave open.
-  std::uint32_t inbound_qos2_max = 65535;
+  // Answers to one client that wait for the disk before it is not read from any more.
+  std::uint32_t held_max = 65536;
 };
 
 }  // namespace vmq::core

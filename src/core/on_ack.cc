@@ -39,6 +39,8 @@ void Shard::on_pubrec(std::uint32_t slot, const mqtt::AckFields& ack) {
   const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
   if (!index || session.queue.window()[*index].qos != 2) {
     counters_.count(PerVersion::PubrecInvalidError, conn.is_v5());
+    // PUBREL answers only a PUBREC below 0x80 [MQTT-4.3.3-4].
+    if (mqtt::is_error(ack.reason)) return;
     send_ack(slot, mqtt::PacketType::Pubrel, ack.packet_id, ReasonCode::PacketIdentifierNotFound,
              When::Now);
     return;

@@ -1,5 +1,6 @@
 // Enhanced authentication (MQTT 5, section 4.12): CONNECT names a method, AUTH packets go to and
 // fro until a plugin says yes or no. CONNECT itself is kept, and completed when it says yes.
+#include "base/expect.h"
 #include "core/shard.h"
 
 namespace vmq::core {
@@ -42,9 +43,15 @@ void Shard::on_auth(std::uint32_t slot, const mqtt::AuthView& packet) {
   if (begins) conn.extras->auth_state.clear();
   conn.reauthenticating = online;
   HookClient client;
-  client.peer = conn.peer;
-  client.mountpoint = listener(conn).mountpoint;
-  if (online) client = hook_client(*sessions_[conn.session]);
+  std::vector<std::uint8_t> scratch;
+  if (online) {
+    client = hook_client(*sessions_[conn.session]);
+  } else {
+    const auto connect =
+        mqtt::decode_connect(conn.extras->connect_flags, conn.extras->connect_packet, scratch);
+    VMQ_EXPECT(connect.has_value());  // it was decoded before
+    client = {connect->client_id, listener(conn).mountpoint, connect->user_name, conn.peer};
+  }
   const ByteView data = packet.data.value_or(ByteView{});
   continue_authentication(
       slot, auth_step(hooks_, client, conn.extras->auth_method, data, conn.extras->auth_state));
@@ -78,9 +85,10 @@ void Shard::continue_authentication(std::uint32_t slot, const AuthStep& step) {
     }
   }
   const std::vector<std::uint8_t> packet = std::move(conn.extras->connect_packet);
+  conn.extras->auth_data = step.data;  // the last word of the exchange travels in CONNACK
   std::vector<std::uint8_t> scratch;
   const auto connect = mqtt::decode_connect(conn.extras->connect_flags, packet, scratch);
-  if (!connect) return;
+  VMQ_EXPECT(connect.has_value());
   complete_connect(slot, *connect, step.user_name);
 }
 

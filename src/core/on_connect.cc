@@ -21,6 +21,33 @@ std::string drawn_client_id(Rng& rng) {
   return id;
 }
 
+// What CONNACK tells a client that is let in: everything that differs from what it asked for and
+// from the standard's defaults.
+mqtt::ConnackFields connack_fields(const Connection& conn, const config::SessionConfig& limits,
+                                   const mqtt::ConnectView& connect, std::string_view client_id) {
+  mqtt::ConnackFields fields;
+  if (!conn.is_v5()) return fields;
+  fields.receive_maximum = limits.receive_max_broker;
+  fields.topic_alias_maximum = limits.topic_alias_max_client;
+  if (connect.client_id.empty()) fields.assigned_client_identifier = client_id;
+  if (limits.message_size_max < config::kMqttPacketBytesMax) {
+    fields.maximum_packet_size = limits.message_size_max + 131072;
+  }
+  if (limits.persistent_expiry) {
+    const std::int64_t most_s = limits.persistent_expiry->ms / 1000;
+    if (connect.session_expiry_interval > most_s) {
+      fields.session_expiry_interval = static_cast<std::uint32_t>(most_s);
+    }
+  }
+  if (conn.extras != nullptr && !conn.extras->auth_method.empty()) {
+    fields.authentication_method = conn.extras->auth_method;
+    if (!conn.extras->auth_data.empty()) {
+      fields.authentication_data = as_bytes(conn.extras->auth_data);
+    }
+  }
+  return fields;
+}
+
 }  // namespace
 
 Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body) {
@@ -171,6 +198,13 @@ void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connec
     return;
   }
 
+  // A client whose maximum packet size is below the smallest CONNACK cannot be told anything.
+  mqtt::ConnackFields fields = connack_fields(conn, config().session, connect, client_id);
+  if (!mqtt::fit(conn.version, fields, conn.packet_size_max)) {
+    drop(slot, CloseHow::Flush);
+    return;
+  }
+
   // From here on the client is let in. One session a client id: who was there before goes
   // [MQTT-3.1.4-3].
   std::uint32_t existing = find_session(mountpoint, client_id);
@@ -266,20 +300,8 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
 void Shard::answer_connect(std::uint32_t slot, const Session& session,
                            const mqtt::ConnectView& connect, bool session_present) {
   Connection& conn = *connections_[slot];
-  mqtt::ConnackFields fields;
+  mqtt::ConnackFields fields = connack_fields(conn, config().session, connect, session.client_id);
   fields.session_present = session_present;
-  if (conn.is_v5()) {
-    const config::SessionConfig& limits = config().session;
-    fields.receive_maximum = limits.receive_max_broker;
-    fields.topic_alias_maximum = limits.topic_alias_max_client;
-    if (connect.client_id.empty()) fields.assigned_client_identifier = session.client_id;
-    if (limits.message_size_max < config::kMqttPacketBytesMax) {
-      fields.maximum_packet_size = limits.message_size_max + 131072;
-    }
-    if (conn.extras != nullptr && !conn.extras->auth_method.empty()) {
-      fields.authentication_method = conn.extras->auth_method;
-    }
-  }
   send_connack(slot, fields);
 }
 

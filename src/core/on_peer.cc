@@ -77,8 +77,9 @@ const Shard::ShareName& Shard::share_name(std::uint32_t share, std::uint64_t gen
   if (share_name_.share != share || share_name_.generation != generation) {
     share_name_.share = share;
     share_name_.generation = generation;
-    shared_.subscriptions.filter_text(topic::FilterId{share - 1}, share_name_.filter,
-                                      share_name_.group);
+    // A group that has ended meanwhile has no name, and nobody to send to after a restart.
+    static_cast<void>(shared_.subscriptions.group_text(topic::FilterId{share - 1},
+                                                       share_name_.filter, share_name_.group));
   }
   return share_name_;
 }
@@ -155,7 +156,7 @@ void Shard::deliver_again(Publication& publication, ByteReader names) {
   std::string filter;
   std::string name;
   for (const topic::GroupMatch& group : matches_.groups) {
-    shared_.subscriptions.filter_text(topic::FilterId{group.group}, filter, name);
+    if (!shared_.subscriptions.group_text(topic::FilterId{group.group}, filter, name)) continue;
     if (std::find(groups.begin(), groups.end(),
                   std::pair<std::string_view, std::string_view>(name, filter)) == groups.end()) {
       continue;

@@ -201,9 +201,10 @@ void Shard::on_pubrel(std::uint32_t slot, const mqtt::AckFields& ack) {
   std::vector<std::uint16_t>& ids = session.inbound_qos2;
   const auto found = std::lower_bound(ids.begin(), ids.end(), ack.packet_id);
   if (found == ids.end() || *found != ack.packet_id) {
-    // Unknown: already completed, or never begun. The handshake ends all the same.
+    // Unknown: already completed, or never begun. The handshake ends all the same, but not before
+    // the disk knows that the identifier is free.
     send_ack(slot, mqtt::PacketType::Pubcomp, ack.packet_id, ReasonCode::PacketIdentifierNotFound,
-             When::Now);
+             session.durable != nullptr ? When::AfterBatch : When::Now);
     return;
   }
   ids.erase(found);

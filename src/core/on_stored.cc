@@ -14,7 +14,7 @@ void Shard::on_stored(std::uint64_t ticket) {
     held_.pop_front();
     Connection* conn = find(held.conn);
     if (conn == nullptr) continue;
-    --conn->held;
+    if (--conn->held == limits_.held_max / 2) resume(held.conn.slot());
     if (held.completes_inbound && conn->inbound_open > 0) --conn->inbound_open;
     if (conn->phase == Connection::Phase::Closing) continue;
     const std::uint32_t slot = held.conn.slot();

@@ -77,6 +77,10 @@ ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subs
   wanted.identifier = identifier;
   wanted.options = packed(subscription.options);
   wanted.is_shared = !filter.share_group.empty();
+  // A bridge wants retained flags as they were published, and not its own messages back.
+  if (connections_[session.conn.slot()]->is_bridge) {
+    wanted.options |= wanted.is_shared ? 8 : 12;
+  }
   const topic::FilterKey key{*session.mountpoint, filter.filter, filter.share_group};
   const std::uint32_t max = config().session.subscriptions_max;
   if (max != config::kNoLimit && session.subscriptions.size() >= max) {

@@ -69,6 +69,9 @@ class Recovery {
   void write_fresh(SessionNumber number, Replayed& replayed);
   void keep_blocks(RecoveredSession& session, const Replayed& replayed);
   void write_state(RecoveredSession& session, const QueueState& before, bool changed);
+  bool is_anything_owed() const;
+  void change_shards();
+  Scanned sweep_chunks();
   void settle_owed();
   void drop_unreferenced();
   Scanned write();
@@ -78,7 +81,9 @@ class Recovery {
   RecoveredNode node_;
   store::Batch batch_;
   std::uint64_t tickets_ = 0;
-  bool node_is_new_ = false;
+  bool node_is_new_ = false;  // its record is to be written
+  std::uint8_t shards_wanted_ = 1;
+  bool has_foreign_chunks_ = false;  // sessions may refer to chunks that another shard counts
 
   std::map<SessionNumber, RecoveredSession> sessions_;  // by number, the order of the queue space
   std::map<SessionNumber, SessionJournal> journals_;
@@ -104,7 +109,8 @@ class Recovery {
 };
 
 Recovery::Scanned Recovery::read_node(std::uint8_t shards_wanted, Rng& rng) {
-  std::uint8_t shards = shards_wanted;
+  shards_wanted_ = std::clamp<std::uint8_t>(shards_wanted, 1, topic::SessionHandle::shards_max);
+  std::uint8_t shards = shards_wanted_;
   node_.home_key = {rng.next()};
   node_is_new_ = true;
   const auto visit = [&](const Row& row) {
@@ -119,6 +125,7 @@ Recovery::Scanned Recovery::read_node(std::uint8_t shards_wanted, Rng& rng) {
     node_.home_key = {key};
     shards = stored;
     node_is_new_ = false;
+    has_foreign_chunks_ = in.u8() != 0;
     return true;
   };
   auto scanned = store_.scan(Space::Meta, node_key, std::string(node_key) + '\0', visit);
@@ -340,8 +347,15 @@ void Recovery::take_step(Replayed& replayed, JournalEntry& entry) {
     case JournalOp::Enqueued: {
       if (!is_known) head = next = entry.seq;
       is_known = true;
-      if (entry.seq != next) break;
-      if (fresh.entries.empty()) fresh.first = entry.seq;
+      if (fresh.entries.empty()) fresh.first = next;
+      // What a damaged record has lost in between cannot be delivered: it counts as done.
+      constexpr std::uint64_t lost_max = 1u << 20;
+      if (entry.seq < next || entry.seq - next > lost_max) break;
+      for (; next < entry.seq; ++next) {
+        fresh.entries.emplace_back();
+        states[next] = Delivery::Done;
+        ++node_.corrupted;
+      }
       session::QueueEntry queued;
       queued.stored = entry.stored;
       queued.qos = entry.flags & queued_qos_mask;
@@ -413,7 +427,8 @@ void Recovery::write_state(RecoveredSession& session, const QueueState& before, 
   session.state_on_disk = true;
   if (!changed && has_state_) return;
   QueueState settled;
-  settled.settled_turn = std::max(before.settled_turn, last_turn_[shard_of(session.number)]);
+  settled.settled_turn =
+      std::max(before.settled_turn, *std::max_element(last_turn_.begin(), last_turn_.end()));
   settled.head_seq = session.head_seq;
   settled.next_seq = session.next_seq;
   settled.states = session.settled;
@@ -445,12 +460,56 @@ Recovery::Scanned Recovery::read_retained() {
   });
 }
 
+bool Recovery::is_anything_owed() const {
+  for (std::size_t from = 0; from < owed_.size(); ++from) {
+    for (std::size_t to = 0; to < owed_.size(); ++to) {
+      const std::uint64_t known = std::max(owed_[from][to].settled, applied_[to][from]);
+      if (!owed_[from][to].frames.empty() && owed_[from][to].frames.rbegin()->first > known) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Another number of shards is taken over when the last run left nothing on its way between shards.
+// Queues move with their sessions; the chunks they refer to stay where they are, uncounted, until a
+// start finds them unreferenced.
+void Recovery::change_shards() {
+  if (node_is_new_ || shards_wanted_ == node_.shards.size() || is_anything_owed()) return;
+  for (std::size_t shard = 0; shard < owed_.size(); ++shard) {
+    batch_.erase(Space::Meta, links_key(static_cast<std::uint8_t>(shard)));
+  }
+  const std::uint8_t shards = shards_wanted_;
+  node_.shards.clear();
+  node_.shards.resize(shards);
+  owed_.assign(shards, std::vector<Owed>(shards));
+  applied_.assign(shards, std::vector<std::uint64_t>(shards, 0));
+  has_foreign_chunks_ = true;
+  node_is_new_ = true;
+}
+
+// After the number of shards has changed: chunks that no queue refers to any more.
+Recovery::Scanned Recovery::sweep_chunks() {
+  if (!has_foreign_chunks_) return {};
+  if (refs_.empty()) {
+    has_foreign_chunks_ = false;
+    node_is_new_ = true;
+  }
+  return store_.scan(Space::Message, std::string_view(), std::string_view(), [&](const Row& row) {
+    const std::uint64_t chunk = row.key.size() == 8 ? load_be64(row.key.data()) : 0;
+    if (!refs_.contains(chunk)) batch_.erase(Space::Message, as_text(row.key));
+    return true;
+  });
+}
+
 // What shards still owe each other goes into one journal turn of the new run.
 void Recovery::settle_owed() {
   const std::size_t shards = node_.shards.size();
+  const std::uint64_t last = *std::max_element(last_turn_.begin(), last_turn_.end());
   for (std::size_t from = 0; from < shards; ++from) {
     RecoveredShard& shard = node_.shards[from];
-    const std::uint64_t turn = last_turn_[from] + 1;
+    const std::uint64_t turn = last + 1;
     std::vector<std::uint8_t> ops;
     ByteWriter out(ops);
     for (std::size_t to = 0; to < shards; ++to) {
@@ -497,6 +556,7 @@ Recovery::Scanned Recovery::write() {
     out.u8(1);
     out.u64(node_.home_key.value);
     out.u8(static_cast<std::uint8_t>(node_.shards.size()));
+    out.u8(has_foreign_chunks_ ? 1 : 0);
     batch_.put(Space::Meta, node_key, value);
   }
   if (!batch_.empty()) store_.submit(ShardId{0}, std::move(batch_), StoreTicket{++tickets_});
@@ -513,8 +573,11 @@ Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wante
     const auto scanned = (this->*step)();
     if (!scanned) return failure(scanned.error());
   }
+  change_shards();
   settle_owed();
   drop_unreferenced();
+  const auto swept = sweep_chunks();
+  if (!swept) return failure(swept.error());
   for (auto& [chunk, count] : refs_) {
     node_.shards[shard_of(chunk) % node_.shards.size()].journal.chunk_refs.emplace(chunk, count);
   }

@@ -24,8 +24,7 @@ void Shard::retain(const Publication& publication, std::string_view mountpoint) 
   if (view.payload.empty()) {  // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
     std::uint64_t sequence = 0;
     if (shared_.retained.erase(mountpoint, view.topic, sequence)) {
-      effects_.batch.erase_newer(store::Space::Retained, key,
-                                 shared_.retained_version_base + sequence);
+      effects_.batch.erase_newer(store::Space::Retained, key, version_of(sequence));
     }
     return;
   }
@@ -33,8 +32,7 @@ void Shard::retain(const Publication& publication, std::string_view mountpoint) 
   session::append_message_record(view, record_);
   const topic::RetainedIndex::Put put =
       shared_.retained.put(mountpoint, view.topic, record_, view.expires_at);
-  effects_.batch.put_newer(store::Space::Retained, key,
-                           shared_.retained_version_base + put.sequence, record_);
+  effects_.batch.put_newer(store::Space::Retained, key, version_of(put.sequence), record_);
 }
 
 void Shard::send_retained(Session& session, const topic::ParsedFilter& filter,
@@ -104,8 +102,11 @@ void Shard::continue_retained_jobs() {
 void Shard::sweep_retained() {
   const bool done =
       shared_.retained.expire(now_.wall, 10000, [&](const topic::RetainedView& retained) {
-        effects_.batch.erase(store::Space::Retained,
-                             retained_key(retained.mountpoint, retained.topic));
+        // Just above the version of what expired, and below that of any message that took its
+        // place.
+        effects_.batch.erase_newer(store::Space::Retained,
+                                   retained_key(retained.mountpoint, retained.topic),
+                                   version_of(retained.sequence) + 1);
       });
   const Duration interval = config().retained_sweep_interval;
   timers_.add(now_.instant + (done ? interval : milliseconds(10)),

@@ -47,6 +47,7 @@ std::size_t Shard::route(Publication& publication, const std::string* mountpoint
     route_.generation = publication.generation;
     find_route(topic, mountpoint, publisher, route_);
   }
+  if (!route_.groups.empty()) choose_members(route_);
   deliver_route(publication, route_);
   return route_.targets.size();
 }
@@ -56,11 +57,11 @@ void Shard::find_route(std::string_view topic, const std::string* mountpoint,
   route.mountpoint = mountpoint;
   route.topic = topic;
   route.targets.clear();
-  route.parts.clear();
   matches_.clear();
   shared_.subscriptions.match(*mountpoint, topic, matches_);
-  route.is_reusable = matches_.groups.empty();
-  if (matches_.empty()) return;
+  route.is_reusable = true;
+  route.groups = matches_.groups;
+  route.members = matches_.members;
   if (matches_.overlapping) topic::merge_overlapping(matches_);
   const topic::SessionHandle from =
       publisher == nullptr ? topic::SessionHandle{} : handle_of(*publisher);
@@ -71,8 +72,17 @@ void Shard::find_route(std::string_view topic, const std::string* mountpoint,
     }
     route.targets.push_back({subscriber, 0});
   }
-  for (const topic::GroupMatch& group : matches_.groups) {
-    const auto member = choose_member(matches_.members_of(group), config().share_policy, rng_, {});
+  route.plain_count = route.targets.size();
+  group_by_shard(route);
+}
+
+// One member of each share group for this message.
+void Shard::choose_members(Route& route) {
+  route.targets.resize(route.plain_count);
+  for (const topic::GroupMatch& group : route.groups) {
+    const std::span<const topic::Subscriber> members(route.members.data() + group.first,
+                                                     group.count);
+    const auto member = choose_member(members, config().share_policy, rng_, {});
     if (member) route.targets.push_back({*member, group.group + 1});
   }
   group_by_shard(route);
@@ -81,7 +91,8 @@ void Shard::find_route(std::string_view topic, const std::string* mountpoint,
 // The order within a shard stays, so runs of one session stay together.
 void Shard::group_by_shard(Route& route) {
   const auto shard_of = [](const Target& target) { return target.subscriber.handle().shard(); };
-  if (shared_.counters.size() > 1) {
+  route.parts.clear();
+  if (shared_.counters.size() > 1 && route.targets.size() > 1) {
     std::stable_sort(route.targets.begin(), route.targets.end(),
                      [&](const Target& a, const Target& b) { return shard_of(a) < shard_of(b); });
   }

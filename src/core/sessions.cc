@@ -113,8 +113,6 @@ void Shard::go_offline(Session& session, bool with_will) {
       publish_will(session);
     } else {
       session.will_at = now_.wall + seconds(delay);
-      timers_.add(now_.instant + seconds(delay),
-                  {TimerKind::Will, session.slot, session.created_generation});
     }
   }
   if (session.clean) {
@@ -123,7 +121,7 @@ void Shard::go_offline(Session& session, bool with_will) {
   }
   update_subscribers(session);
   save_session(session);
-  set_expiry(session);
+  arm(session);
   release_memory(session);
 }
 
@@ -164,13 +162,21 @@ std::optional<Duration> Shard::lifetime_of(const Session& session) const {
   return after;
 }
 
-void Shard::set_expiry(Session& session) {
-  const std::optional<Duration> after = lifetime_of(session);
-  if (!after) return;
-  const Duration passed = now_.wall - session.disconnected_at;
-  const Duration left = std::max(*after - passed, milliseconds(0));
-  timers_.add(now_.instant + left,
-              {TimerKind::SessionExpiry, session.slot, session.created_generation});
+// Of a session without a connection: makes sure that a timer fires when its will or its end is due.
+// One that fires earlier does too, for it arms the next; so a client that comes and goes a thousand
+// times has one timer.
+void Shard::arm(Session& session) {
+  std::optional<WallTime> due;
+  if (session.will_at.ms != 0) due = session.will_at;
+  if (const std::optional<Duration> life = lifetime_of(session)) {
+    const WallTime end = session.disconnected_at + *life;
+    due = due ? std::min(*due, end) : end;
+  }
+  if (!due) return;
+  const Instant at = now_.instant + std::max(*due - now_.wall, milliseconds(1));
+  if (session.timer_at.ms != 0 && session.timer_at <= at) return;
+  session.timer_at = at;
+  timers_.add(at, {TimerKind::SessionDue, session.slot, session.created_generation});
 }
 
 topic::SessionHandle Shard::handle_of(const Session& session) const {
@@ -183,7 +189,6 @@ topic::Subscriber Shard::subscriber_of(const Session& session,
   options.subscription_identifier = subscription.identifier;
   options.qos = subscription.options & 3;
   options.no_local = (subscription.options & 4) != 0;
-  // A bridge passes retained flags on as they are.
   options.retain_as_published = (subscription.options & 8) != 0;
   options.durable = !session.clean;
   options.online = session.is_online();
@@ -252,10 +257,8 @@ void Shard::restore(RecoveredSession& recovered) {
       session.will_at = session.disconnected_at +
                         seconds(std::min(session.will->delay_s, session.expiry_interval_s));
     }
-    const Duration left = std::max(session.will_at - now_.wall, milliseconds(0));
-    timers_.add(now_.instant + left, {TimerKind::Will, session.slot, session.created_generation});
   }
-  set_expiry(session);
+  arm(session);
 }
 
 }  // namespace vmq::core

@@ -143,6 +143,11 @@ struct Route {
     std::uint32_t end = 0;
   };
   std::vector<Part> parts;
+  // Share groups: each message chooses a member anew. The targets before `plain_count` are the same
+  // for all.
+  std::vector<topic::GroupMatch> groups;
+  std::vector<topic::Subscriber> members;
+  std::size_t plain_count = 0;
 };
 
 class Shard {
@@ -223,6 +228,7 @@ class Shard {
                     const Session* publisher);
   void find_route(std::string_view topic, const std::string* mountpoint, const Session* publisher,
                   Route& route);
+  void choose_members(Route& route);
   void group_by_shard(Route& route);
   void deliver_route(Publication& publication, const Route& route);
   void deliver_run(Publication& publication, std::span<const Target> targets);
@@ -264,6 +270,10 @@ class Shard {
   bool continue_retained(RetainedJob& job);
   void continue_retained_jobs();
   void sweep_retained();
+  // Of a change of the retained index, on disk. Even: the number above is for its expiry.
+  std::uint64_t version_of(std::uint64_t sequence) const {
+    return shared_.retained_version_base + 2 * sequence;
+  }
   mqtt::ReasonCode subscribe(Session& session, const mqtt::SubscriptionView& subscription,
                              const topic::ParsedFilter& filter, std::uint32_t identifier,
                              bool& is_new);
@@ -299,7 +309,7 @@ class Shard {
   void give_back_shares(Session& session);
   void release_memory(Session& session);
   std::optional<Duration> lifetime_of(const Session& session) const;
-  void set_expiry(Session& session);
+  void arm(Session& session);
   // True: the session is gone.
   bool meet_deadlines(Session& session);
   void restore(RecoveredSession& recovered);
@@ -344,8 +354,7 @@ class Shard {
     KeepAlive,
     Lifetime,
     Retry,
-    SessionExpiry,
-    Will,
+    SessionDue,  // its will or its end
     Reload,
     Sys,
     RetainedSweep
@@ -358,6 +367,7 @@ class Shard {
   void on_timer();
   void on_connection_timer(const Timer& timer);
   void on_session_timer(const Timer& timer);
+  void sweep_timers();
   void retry(Session& session);
   void publish_sys();
   void publish_counter(std::string_view metric, std::uint64_t value);
@@ -396,6 +406,7 @@ class Shard {
 
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::uint32_t> free_connections_;
+  std::uint32_t next_incarnation_ = 1;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::uint32_t> free_sessions_;
   ClientTable clients_;

@@ -90,6 +90,7 @@ void Shard::check_invariants() const {
   }
   std::size_t tied = 0;
   for (const auto& conn : connections_) {
+    if (conn == nullptr) continue;
     if (conn->phase == Connection::Phase::Online) VMQ_EXPECT(conn->session != no_slot);
     if (conn->session != no_slot) ++tied;
   }

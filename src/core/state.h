@@ -31,13 +31,13 @@ struct ConnExtras {
   // succeeds.
   std::string auth_method;
   std::string auth_state;
+  std::string auth_data;  // of the step that succeeded, for CONNACK
   std::vector<std::uint8_t> connect_packet;
   std::uint8_t connect_flags = 0;
 };
 
 struct Connection {
   enum class Phase : std::uint8_t {
-    Free,
     AwaitConnect,    // nothing but CONNECT is taken
     Verifying,       // an Ask is out; CONNECT stays with the shell until the verdict
     Authenticating,  // AUTH packets go to and fro
@@ -47,7 +47,7 @@ struct Connection {
 
   std::uint32_t incarnation = 0;
   std::uint32_t session = no_slot;
-  Phase phase = Phase::Free;
+  Phase phase = Phase::AwaitConnect;
   mqtt::Version version = mqtt::Version::V311;
   Verdict verdict = Verdict::Next;
   bool has_verdict = false;
@@ -108,8 +108,7 @@ struct Session {
   mqtt::Version version = mqtt::Version::V311;
   bool clean = true;  // ends with its connection (expiry interval 0)
   bool has_user_name = false;
-  bool is_waiting_for_disk = false;  // in Shard::waiting_
-  bool expiry_timer_set = false;
+  bool is_waiting_for_disk = false;      // in Shard::waiting_
   std::uint64_t created_generation = 0;  // of the subscription index
   std::uint64_t hash = 0;
   ConnId conn;
@@ -119,6 +118,7 @@ struct Session {
   std::uint32_t expiry_interval_s = 0;  // 0xFFFFFFFF: never
   WallTime disconnected_at{0};          // 0: connected
   WallTime will_at{0};                  // when the delayed will is due; 0: no will is pending
+  Instant timer_at{0};                  // when its SessionDue timer fires; 0: it has none
   std::vector<Subscription> subscriptions;
   session::OutboundQueue queue;
   std::vector<std::uint16_t> inbound_qos2;  // packet ids received and not yet released, sorted

@@ -22,8 +22,7 @@ void Shard::on_timer() {
       case TimerKind::Retry:
         on_connection_timer(*timer);
         break;
-      case TimerKind::SessionExpiry:
-      case TimerKind::Will:
+      case TimerKind::SessionDue:
       case TimerKind::Reload:
         on_session_timer(*timer);
         break;
@@ -87,7 +86,41 @@ void Shard::on_session_timer(const Timer& timer) {
     pump(*session);
     return;
   }
-  if (!session->is_online()) meet_deadlines(*session);
+  if (session->timer_at > now_.instant) return;  // an earlier one was armed since
+  session->timer_at = {0};
+  if (session->is_online()) return;
+  // What is not due yet (the clocks differ, or the will was first) is waited for again.
+  if (!meet_deadlines(*session)) arm(*session);
+}
+
+// A client that comes and goes leaves timers behind that are due much later. When most are of
+// connections that are gone they are swept out, so there are never more than a few a client.
+void Shard::sweep_timers() {
+  const std::size_t connections = connections_.size() - free_connections_.size();
+  constexpr std::size_t few = 4096;
+  if (timers_.size() < few + 2 * (3 * connections + 2 * clients_.size())) return;
+  timers_.keep_if([this](Instant at, const Timer& timer) {
+    switch (timer.kind) {
+      case TimerKind::Connect:
+      case TimerKind::KeepAlive:
+      case TimerKind::Lifetime:
+      case TimerKind::Retry: {
+        const Connection* conn = find({(timer.incarnation << 32) | timer.slot});
+        if (conn == nullptr || conn->phase == Connection::Phase::Closing) return false;
+        return (timer.kind == TimerKind::Connect) != (conn->phase == Connection::Phase::Online);
+      }
+      case TimerKind::SessionDue:
+      case TimerKind::Reload: {
+        const Session* session = sessions_[timer.slot].get();
+        if (session == nullptr || session->created_generation != timer.incarnation) return false;
+        return timer.kind == TimerKind::Reload || session->timer_at == at;
+      }
+      case TimerKind::Sys:
+      case TimerKind::RetainedSweep:
+        break;
+    }
+    return true;
+  });
 }
 
 // Of a session without a connection: publishes its will and ends it when it is time.
@@ -149,9 +182,7 @@ void Shard::publish_counter(std::string_view metric, std::uint64_t value) {
 // on disk.
 void Shard::on_shutdown() {
   for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
-    const Connection& conn = *connections_[slot];
-    if (conn.phase == Connection::Phase::Free) continue;
-    disconnect(slot, ReasonCode::ServerShuttingDown);
+    if (connections_[slot] != nullptr) disconnect(slot, ReasonCode::ServerShuttingDown);
   }
 }
 

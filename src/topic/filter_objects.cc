@@ -16,7 +16,7 @@ ObjectId ObjectDirectory::add() {
   }
   if (ready_ != none) {
     const std::uint32_t id = ready_;
-    ready_ = static_cast<std::uint32_t>(slot(id));
+    ready_ = static_cast<std::uint32_t>(slot(id) >> 2);
     return ObjectId{id};
   }
   VMQ_EXPECT(fresh_ < TrieNode::no_parent.value >> 2);
@@ -31,7 +31,7 @@ void ObjectDirectory::set(ObjectId id, Kind kind, void* object) {
 }
 
 void ObjectDirectory::remove(ObjectId id) {
-  slot(id.value) = filling_;
+  slot(id.value) = static_cast<std::uint64_t>(filling_) << 2 | free_mark;
   filling_ = id.value;
 }
 

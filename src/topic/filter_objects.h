@@ -144,6 +144,8 @@ class ObjectDirectory {
   void set(ObjectId id, Kind kind, void* object);
   void remove(ObjectId id);
 
+  // The number is in use.
+  bool has(ObjectId id) const { return id.value < fresh_ && (slot(id.value) & 3) != free_mark; }
   Kind kind(ObjectId id) const { return static_cast<Kind>(slot(id.value) & 3); }
   // REQUIRES: the object is of that kind.
   template <typename T>
@@ -155,6 +157,7 @@ class ObjectDirectory {
  private:
   static constexpr std::uint32_t chunk_size = 4096;
   static constexpr std::uint32_t none = ~std::uint32_t{0};
+  static constexpr std::uint64_t free_mark = 3;  // in the low bits of a free number's slot
   using Chunk = std::array<std::uint64_t, chunk_size>;
 
   std::uint64_t& slot(std::uint32_t id) const {

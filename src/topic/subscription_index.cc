@@ -334,6 +334,19 @@ void SubscriptionIndex::filter_text(FilterId id, std::string& filter, std::strin
   state.append_filter(id, filter);
 }
 
+bool SubscriptionIndex::group_text(FilterId id, std::string& filter, std::string& group) const {
+  const State& state = *state_;
+  const WriterGuard guard(state.lock);
+  filter.clear();
+  group.clear();
+  if (!state.directory.has(object_of(id))) return false;
+  if (state.directory.kind(object_of(id)) != ObjectDirectory::Kind::Group) return false;
+  const ShareGroup& share = *state.directory.get<ShareGroup>(object_of(id));
+  group = share.name();
+  state.append_filter(share.place, filter);
+  return true;
+}
+
 Subscriber SubscriptionIndex::subscription(FilterId id, SessionHandle session) const {
   const State& state = *state_;
   const WriterGuard guard(state.lock);

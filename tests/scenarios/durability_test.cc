@@ -272,6 +272,38 @@ TEST_P(Durability, a_delayed_will_survives_a_restart) {
   EXPECT_EQ(payloads(watcher), (Strings{"gone"}));
 }
 
+TEST_P(Durability, queues_move_when_the_number_of_shards_changes) {
+  std::vector<Client*> subs;
+  for (int i = 0; i < 8; ++i) {
+    Client& sub = client("sub" + std::to_string(i));
+    join(sub);
+    sub.subscribe("t", 2);
+    subs.push_back(&sub);
+  }
+  run();
+  for (Client* sub : subs) sub->cut();
+  run();
+  Client& pub = online("pub");
+  for (int i = 0; i < 20; ++i) pub.publish("t", std::to_string(i), 2);
+  run();
+  options.shards = 3;
+  crash();
+  EXPECT_EQ(node->shard_count(), 3);
+  Client& again = online("again");
+  for (int i = 20; i < 30; ++i) again.publish("t", std::to_string(i), 2);
+  run();
+  options.shards = 2;
+  crash();
+  for (Client* sub : subs) {
+    join(*sub);
+    EXPECT_EQ(payloads(*sub), numbers(0, 30));
+    sub->cut();
+    run();
+  }
+  crash();
+  EXPECT_EQ(store.count(store::Space::Message), 0u);
+}
+
 TEST_P(Durability, a_corrupted_record_costs_its_own_messages_only) {
   Client& sub = client("sub");
   join(sub);
