@@ -144,6 +144,30 @@ void Client::keep(Event event) {
   if (keeps_events) events.push_back(std::move(event));
 }
 
+void Client::take_publish(const mqtt::FrameHead& head, ByteView body) {
+  std::vector<std::uint8_t> scratch;
+  const auto packet =
+      mqtt::decode_publish(version_, head.flags, body, scratch, mqtt::Sender::Server);
+  VMQ_EXPECT(packet.has_value());
+  Received message{std::string(packet->topic),
+                   std::string(as_text(packet->payload)),
+                   static_cast<std::uint8_t>(packet->qos),
+                   packet->dup,
+                   packet->retain,
+                   packet->packet_id,
+                   {},
+                   packet->message_expiry_interval};
+  for (std::uint32_t id : packet->subscription_identifiers) message.identifiers.push_back(id);
+  const bool seen =
+      std::find(unreleased_.begin(), unreleased_.end(), packet->packet_id) != unreleased_.end();
+  if (message.qos == 2 && !seen) unreleased_.push_back(packet->packet_id);
+  if (message.qos < 2 || !seen) received.push_back(message);
+  keep({head.type, packet->packet_id, {}, false, message.qos == 2 && seen, {}, message});
+  if (!answers) return;
+  if (message.qos == 1) send_ack(mqtt::PacketType::Puback, message.packet_id);
+  if (message.qos == 2) send_ack(mqtt::PacketType::Pubrec, message.packet_id);
+}
+
 void Client::take(const mqtt::FrameHead& head, ByteView body) {
   using mqtt::PacketType;
   switch (head.type) {
@@ -157,30 +181,9 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
       keep({head.type, 0, packet->reason, packet->session_present, false, {}, {}});
       break;
     }
-    case PacketType::Publish: {
-      std::vector<std::uint8_t> scratch;
-      const auto packet =
-          mqtt::decode_publish(version_, head.flags, body, scratch, mqtt::Sender::Server);
-      VMQ_EXPECT(packet.has_value());
-      Received message{std::string(packet->topic),
-                       std::string(as_text(packet->payload)),
-                       static_cast<std::uint8_t>(packet->qos),
-                       packet->dup,
-                       packet->retain,
-                       packet->packet_id,
-                       {},
-                       packet->message_expiry_interval};
-      for (std::uint32_t id : packet->subscription_identifiers) message.identifiers.push_back(id);
-      const bool seen =
-          std::find(unreleased_.begin(), unreleased_.end(), packet->packet_id) != unreleased_.end();
-      if (message.qos == 2 && !seen) unreleased_.push_back(packet->packet_id);
-      if (message.qos < 2 || !seen) received.push_back(message);
-      keep({head.type, packet->packet_id, {}, false, message.qos == 2 && seen, {}, message});
-      if (!answers) break;
-      if (message.qos == 1) send_ack(PacketType::Puback, message.packet_id);
-      if (message.qos == 2) send_ack(PacketType::Pubrec, message.packet_id);
+    case PacketType::Publish:
+      take_publish(head, body);
       break;
-    }
     case PacketType::Puback:
     case PacketType::Pubrec:
     case PacketType::Pubrel:

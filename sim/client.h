@@ -102,6 +102,7 @@ class Client {
   template <typename Fields>
   void write_packet(const Fields& fields);
   void take(const mqtt::FrameHead& head, ByteView body);
+  void take_publish(const mqtt::FrameHead& head, ByteView body);
   void keep(Event event);
 
   std::string id_;

@@ -1,6 +1,7 @@
-// Timers as a binary heap of small values. Nothing is cancelled one by one: whoever is called checks
-// whether it is still due, so re-arming an idle connection's keep-alive costs one entry a period
-// and no search. Entries that nobody waits for any more are swept out now and then by keep_if().
+// Timers as a binary heap of small values. Nothing is cancelled one by one: whoever is called
+// checks whether it is still due, so re-arming an idle connection's keep-alive costs one entry a
+// period and no search. Entries that nobody waits for any more are swept out now and then by
+// keep_if().
 #pragma once
 
 #include <algorithm>

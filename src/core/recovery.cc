@@ -1,3 +1,5 @@
+// tidy: long because it is one pass over the whole store: each step needs what the steps before it
+// have gathered, and nothing of that is meant for anybody else.
 #include "core/recovery.h"
 
 #include <algorithm>

@@ -29,8 +29,9 @@ struct RecoveredNode {
   std::uint64_t messages = 0;  // queued for all sessions
 };
 
-// `shards_wanted`: as configured. A store that holds sessions keeps the number of shards it was
-// made with. Calls scan, submit and sync of the store.
+// `shards_wanted`: as configured, at most 64. After a crash that left messages on their way between
+// shards the store keeps the number it had for one more run. Calls scan, submit and sync of the
+// store.
 [[nodiscard]] Result<RecoveredNode, store::StoreError> recover(store::Store& store,
                                                                topic::RetainedIndex& retained,
                                                                std::uint8_t shards_wanted,

@@ -72,13 +72,13 @@ void Shard::find_route(std::string_view topic, const std::string* mountpoint,
     }
     route.targets.push_back({subscriber, 0});
   }
-  route.plain_count = route.targets.size();
+  if (!route.groups.empty()) route.plain = route.targets;
   group_by_shard(route);
 }
 
 // One member of each share group for this message.
 void Shard::choose_members(Route& route) {
-  route.targets.resize(route.plain_count);
+  route.targets = route.plain;
   for (const topic::GroupMatch& group : route.groups) {
     const std::span<const topic::Subscriber> members(route.members.data() + group.first,
                                                      group.count);

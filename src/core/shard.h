@@ -143,11 +143,11 @@ struct Route {
     std::uint32_t end = 0;
   };
   std::vector<Part> parts;
-  // Share groups: each message chooses a member anew. The targets before `plain_count` are the same
-  // for all.
+  // Share groups: each message chooses a member anew, and `plain` is the same for all. Apart from
+  // `targets`, where the order by shard mixes them.
   std::vector<topic::GroupMatch> groups;
   std::vector<topic::Subscriber> members;
-  std::size_t plain_count = 0;
+  std::vector<Target> plain;
 };
 
 class Shard {
