@@ -1,0 +1,129 @@
+// Mistakes that the simulator found, as the shortest stories that show them.
+#include <set>
+
+#include "tests/scenarios/stage.h"
+
+namespace vmq::sim {
+namespace {
+
+using mqtt::ReasonCode;
+using Strings = std::vector<std::string>;
+
+class Found : public ShardedStage {};
+INSTANTIATE_TEST_SUITE_P(Shards, Found, testing::Values(1, 4));
+
+TEST_P(Found, share_groups_beside_plain_subscribers_take_nothing_from_them) {
+  std::vector<Client*> plain;
+  for (int i = 0; i < 6; ++i) {
+    plain.push_back(&online("plain" + std::to_string(i)));
+    plain.back()->subscribe("s/+", 1);
+    Client& member = online("member" + std::to_string(i));
+    member.subscribe("$share/g/s/+", 1);
+  }
+  Client& pub = online("pub");
+  run();
+  // The second message of a topic is routed as the first one was.
+  for (int i = 0; i < 20; ++i) pub.publish("s/a", std::to_string(i), 1);
+  run();
+  for (const Client* client : plain) EXPECT_EQ(client->received.size(), 20u) << client->id();
+  std::size_t shared = 0;
+  for (const auto& client : clients) {
+    if (client->id().substr(0, 6) == "member") shared += client->received.size();
+  }
+  EXPECT_EQ(shared, 20u);
+}
+
+TEST_P(Found, a_message_longer_than_a_chunk_waits_on_disk_for_its_client) {
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 1);
+  run();
+  sub.cut();
+  run();
+  Client& pub = online("pub");
+  const std::string payload(10'000, 'x');
+  pub.publish("t", payload, 1);
+  run();
+  crash();
+  join(sub);
+  EXPECT_EQ(payloads(sub), (Strings{payload}));
+}
+
+TEST_P(Found, a_queue_settled_in_the_middle_of_a_turn_keeps_what_comes_after) {
+  options.limits.tail_max = 2;
+  options.limits.window_offline_max = 1;
+  crash();
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 1);
+  run();
+  sub.cut();
+  run();
+  Client& pub = online("pub");
+  Strings wanted;
+  for (int i = 0; i < 11; ++i) {
+    wanted.push_back(std::to_string(i));
+    pub.publish("t", wanted.back(), 1);
+  }
+  run();
+  ASSERT_EQ(pub.acks.size(), 11u);
+  crash();
+  join(sub);
+  EXPECT_EQ(payloads(sub), wanted);
+}
+
+TEST_P(Found, a_will_without_delay_is_published_though_its_client_is_back_at_once) {
+  Client& watcher = client("watcher");
+  join(watcher);
+  watcher.subscribe("will", 1);
+  Client& dying = client("dying");
+  mqtt::ConnectView fields = dying.connect_fields();
+  fields.clean_start = false;
+  fields.session_expiry_interval = 3600;
+  const mqtt::ConnectView again = fields;
+  fields.will.emplace();
+  fields.will->topic = "will";
+  fields.will->payload = as_bytes("gone");
+  fields.will->qos = mqtt::Qos::AtLeastOnce;
+  dying.connect(*node, fields);
+  run();
+  crash();
+  // In the first turn of the new process, before any timer.
+  dying.connect(*node, again);
+  run();
+  EXPECT_TRUE(dying.session_present);
+  join(watcher);
+  EXPECT_EQ(payloads(watcher), (Strings{"gone"}));
+}
+
+TEST_P(Found, what_one_shard_has_applied_is_not_delivered_again_after_many_turns) {
+  options.limits.journal_turns_max = 1;
+  options.limits.settle_per_turn = 64;
+  crash();
+  std::vector<Client*> subs;
+  for (int i = 0; i < 6; ++i) {
+    subs.push_back(&client("sub" + std::to_string(i)));
+    join(*subs.back());
+    subs.back()->subscribe("t", 2);
+  }
+  Client& pub = client("pub");
+  join(pub);
+  for (int i = 0; i < 10; ++i) {
+    pub.publish("t", std::to_string(i), 2);
+    // A few turns only, so that the crash finds confirmations on their way.
+    for (int turn = 0; turn < 3; ++turn) {
+      store.step();
+      for (std::uint8_t s = 0; s < node->shard_count(); ++s) node->turn(s, now);
+    }
+    crash();
+    join(pub);
+    for (Client* sub : subs) join(*sub);
+    for (const Client* sub : subs) {
+      const Strings got = payloads(*sub);
+      EXPECT_EQ(std::set<std::string>(got.begin(), got.end()).size(), got.size());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vmq::sim
