@@ -34,6 +34,8 @@ struct Limits {
   std::uint32_t retained_per_turn = 1000;
   // Answers to one client that wait for the disk before it is not read from any more.
   std::uint32_t held_max = 65536;
+  // Subscriptions of one client whose retained messages wait to be sent; it is refused more (0x97).
+  std::uint32_t retained_jobs_max = 10000;
 };
 
 }  // namespace vmq::core

@@ -82,6 +82,10 @@ ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subs
     wanted.options |= wanted.is_shared ? 8 : 12;
   }
   const topic::FilterKey key{*session.mountpoint, filter.filter, filter.share_group};
+  if (connections_[session.conn.slot()]->retained_jobs >= limits_.retained_jobs_max) {
+    counters_.count(PerVersion::SubscribeError, v5);
+    return ReasonCode::QuotaExceeded;
+  }
   const std::uint32_t max = config().session.subscriptions_max;
   if (max != config::kNoLimit && session.subscriptions.size() >= max) {
     const std::optional<topic::FilterId> known = shared_.subscriptions.find(key);
@@ -94,7 +98,9 @@ ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subs
       shared_.subscriptions.subscribe(key, subscriber_of(session, wanted));
   is_new = result.is_new;
   wanted.filter = result.id;
-  const auto found = find_subscription(session, result.id);
+  // Not searched for when it is new: a client with many subscriptions would cost their square.
+  const auto found =
+      result.is_new ? session.subscriptions.end() : find_subscription(session, result.id);
   if (found != session.subscriptions.end()) {
     *found = wanted;
   } else {

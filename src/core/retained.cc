@@ -46,6 +46,7 @@ void Shard::send_retained(Session& session, const topic::ParsedFilter& filter,
   job.identifier = identifier;
   if (continue_retained(job)) return;
   retained_jobs_.push_back(std::move(job));
+  ++connections_[session.conn.slot()]->retained_jobs;
 }
 
 // Sends the next retained messages of a subscription, as many as the turn and the client allow.
@@ -92,11 +93,15 @@ bool Shard::continue_retained(RetainedJob& job) {
 void Shard::continue_retained_jobs() {
   std::size_t to = 0;
   for (std::size_t at = 0; at < retained_jobs_.size(); ++at) {
-    if (!turn_is_full() && continue_retained(retained_jobs_[at])) continue;
+    if (!turn_is_full() && continue_retained(retained_jobs_[at])) {
+      if (Connection* conn = find(retained_jobs_[at].conn)) --conn->retained_jobs;
+      continue;
+    }
     if (to != at) retained_jobs_[to] = std::move(retained_jobs_[at]);
     ++to;
   }
   retained_jobs_.resize(to);
+  if (to == 0) retained_jobs_ = {};
 }
 
 void Shard::sweep_retained() {

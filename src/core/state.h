@@ -64,6 +64,7 @@ struct Connection {
   std::uint32_t packet_size_max = 0;      // the client's; 0: none
   std::uint32_t inbound_open = 0;      // QoS 1 and 2 publishes of the client that are not completed
   std::uint32_t held = 0;              // packets in Shard::held_ for it
+  std::uint32_t retained_jobs = 0;     // of Shard::retained_jobs_
   std::uint32_t blocked_messages = 0;  // QoS 0 messages put into the outbox since it blocked
   std::uint64_t ask = 0;
   Instant last_received{0};

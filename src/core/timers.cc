@@ -46,6 +46,7 @@ void Shard::on_connection_timer(const Timer& timer) {
     return;
   }
   if (conn->phase != Connection::Phase::Online) return;
+  sessions_[conn->session]->queue.give_back_empty();
   switch (timer.kind) {
     case TimerKind::KeepAlive: {
       // One and a half times the interval [MQTT-3.1.2-22].

@@ -145,6 +145,12 @@ class OutboundQueue {
   // behind it.
   void restore(std::uint64_t seq, std::uint64_t on_disk);
 
+  // Memory that was kept for the next entries, of a queue that has none.
+  void give_back_empty() {
+    if (window_.empty()) window_.clear();
+    if (tail_.empty()) tail_.clear();
+  }
+
   void account(std::ptrdiff_t bytes) {
     bytes_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(bytes_) + bytes);
   }

@@ -1,5 +1,6 @@
 #include "session/outbox.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/expect.h"
@@ -47,16 +48,20 @@ std::unique_ptr<Pieces> PiecesPool::take() {
   if (free_.empty()) return std::make_unique<Pieces>();
   std::unique_ptr<Pieces> pieces = std::move(free_.back());
   free_.pop_back();
+  capacity_ -= pieces->capacity();
   return pieces;
 }
 
 void PiecesPool::give(std::unique_ptr<Pieces> pieces) {
+  // 2 MiB of pieces in all; one list may have all that a send takes at once.
   constexpr std::size_t lists_max = 1024;
-  constexpr std::size_t capacity_max = 4096;
+  constexpr std::size_t capacity_max = 64 * 1024;
+  constexpr std::size_t list_max = 4096;
   pieces->clear();
-  if (free_.size() < lists_max && pieces->capacity() <= capacity_max) {
-    free_.push_back(std::move(pieces));
-  }
+  if (free_.size() == lists_max || pieces->capacity() > list_max) return;
+  if (capacity_ + pieces->capacity() > capacity_max) return;
+  capacity_ += pieces->capacity();
+  free_.push_back(std::move(pieces));
 }
 
 void Outbox::append_piece(PiecesPool& pool, const std::uint8_t* data, std::size_t size) {
@@ -97,12 +102,18 @@ void Outbox::keep() {
   blocked_ = true;
   if (first_ > 0) {
     pieces_->erase(pieces_->begin(), pieces_->begin() + first_);
+    kept_ -= std::min(kept_, first_);
     first_ = 0;
   }
+  // Only what this turn appended is looked at: a reader that never reads must not cost more with
+  // every turn. A small block is made anew with what comes, or many small packets would weigh far
+  // more than their bytes.
+  constexpr std::size_t small_block = 1024;
+  std::size_t to = kept_;
+  if (to > 0 && (*pieces_)[to - 1].own && (*pieces_)[to - 1].size < small_block) --to;
   // Neighbouring runs of turn memory become one block of our own.
-  std::size_t to = 0;
-  for (std::size_t at = 0; at < pieces_->size();) {
-    if (!(*pieces_)[at].is_turn_memory()) {
+  for (std::size_t at = to; at < pieces_->size();) {
+    if ((*pieces_)[at].message) {
       if (to != at) (*pieces_)[to] = std::move((*pieces_)[at]);
       ++to;
       ++at;
@@ -110,8 +121,7 @@ void Outbox::keep() {
     }
     std::size_t end = at;
     std::size_t size = 0;
-    while (end < pieces_->size() && (*pieces_)[end].is_turn_memory())
-      size += (*pieces_)[end++].size;
+    while (end < pieces_->size() && !(*pieces_)[end].message) size += (*pieces_)[end++].size;
     auto own = std::make_unique_for_overwrite<std::uint8_t[]>(size);
     std::uint8_t* next = own.get();
     for (; at < end; ++at) {
@@ -122,13 +132,14 @@ void Outbox::keep() {
     ++to;
   }
   pieces_->resize(to);
+  kept_ = static_cast<std::uint32_t>(to);
 }
 
 void Outbox::clear(PiecesPool& pool) {
   if (pieces_ != nullptr) pool.give(std::move(pieces_));
   pieces_ = nullptr;
   bytes_ = 0;
-  first_ = 0;
+  first_ = kept_ = 0;
   blocked_ = false;
 }
 

@@ -85,6 +85,7 @@ class PiecesPool {
 
  private:
   std::vector<std::unique_ptr<Pieces>> free_;
+  std::size_t capacity_ = 0;  // pieces that the free lists have room for
 };
 
 class Outbox {
@@ -126,6 +127,7 @@ class Outbox {
   std::unique_ptr<Pieces> pieces_;
   std::size_t bytes_ = 0;
   std::uint32_t first_ = 0;  // pieces before it are sent
+  std::uint32_t kept_ = 0;   // pieces before it are no turn memory
   bool blocked_ = false;
 };
 
