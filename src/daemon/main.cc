@@ -15,6 +15,13 @@
 #include "node/log.h"
 #include "node/node.h"
 
+// Read by jemalloc, where the program is linked to it: pages that were not used for some seconds go
+// back to the system, by a thread of its own.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:3000,muzzy_decay_ms:0";
+}
+
 namespace vmq::daemon {
 namespace {
 
