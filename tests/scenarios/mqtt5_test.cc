@@ -97,6 +97,23 @@ TEST_P(Mqtt5, a_message_begun_to_be_delivered_does_not_expire) {
   EXPECT_EQ(sub.received[0].expiry, 0u);
 }
 
+TEST_P(Mqtt5, a_qos_2_exchange_goes_on_though_its_message_has_expired) {
+  Client& pub = online("pub");
+  pub.answers = false;
+  pub.publish({"t", "brief", 2, false, false, 9, 1});
+  run();
+  pass(seconds(5));
+  pub.publish({"t", "brief", 2, false, true, 9, 1});
+  run();
+  pub.send_ack(PacketType::Pubrel, 9);
+  run();
+  ASSERT_EQ(pub.acks.size(), 3u);
+  EXPECT_EQ(pub.acks[0].type, PacketType::Pubrec);
+  EXPECT_EQ(pub.acks[1].type, PacketType::Pubrec);
+  EXPECT_EQ(pub.acks[2].type, PacketType::Pubcomp);
+  EXPECT_EQ(pub.acks[2].reason, ReasonCode::Success);
+}
+
 TEST_P(Mqtt5, a_will_has_its_properties_and_its_expiry_begins_when_it_is_published) {
   Client& sub = client("sub");
   join(sub);
