@@ -180,7 +180,7 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
       return taken;
     }
     // A client that sends without reading what it is sent waits for itself.
-    if (conn.held >= limits_.held_max ||
+    if (conn.slowed > 0 || conn.held >= limits_.held_max ||
         (conn.outbox.is_blocked() &&
          conn.outbox.bytes() > config().node.connection_buffer_max_bytes)) {
       conn.is_paused = taken.paused = true;

@@ -67,6 +67,7 @@ void Shard::deliver_qos0(Publication& publication, Session& session, bool retain
   }
   const std::uint32_t slot = session.conn.slot();
   Connection& conn = *connections_[slot];
+  if (conn.outbox.is_blocked() && is_long(conn.blocked_messages)) slow_publisher(session);
   if (conn.outbox.is_blocked() && !may_queue_qos0(conn)) {
     counters_.count(Plain::QueueMessageDrop);
     return;
@@ -99,7 +100,12 @@ void Shard::deliver_qos0(Publication& publication, Session& session, bool retain
 
 // Unsent QoS 0 messages are bounded by count and by bytes; QoS 1 and 2 are by their window.
 bool Shard::may_queue_qos0(Connection& conn) {
-  if (conn.outbox.bytes() > config().node.connection_buffer_max_bytes) return false;
+  const std::uint64_t bytes_max = config().node.connection_buffer_max_bytes;
+  if (sessions_[conn.session]->slowed != nullptr) {  // its publishers are being stopped
+    ++conn.blocked_messages;
+    return conn.outbox.bytes() <= bytes_max * limits_.patient_buffer_factor;
+  }
+  if (conn.outbox.bytes() > bytes_max) return false;
   return conn.blocked_messages++ < config().queue.online_max;
 }
 
@@ -197,9 +203,11 @@ bool Shard::make_room(Session& session) {
                 std::min<std::size_t>(queue.inflight(),
                                       connections_[session.conn.slot()]->receive_maximum)
           : 0;
-  const bool full =
-      (count_max != config::kNoLimit && queue.waiting() >= count_max + inflight_room) ||
-      queue.bytes() > limits.bytes_max;
+  if (session.is_online() && is_long(queue.waiting())) slow_publisher(session);
+  // While its publishers are being stopped, what is on its way from them still finds room.
+  const bool too_many = count_max != config::kNoLimit && session.slowed == nullptr &&
+                        queue.waiting() >= count_max + inflight_room;
+  const bool full = too_many || queue.bytes() > limits.bytes_max;
   if (!full) return true;
   counters_.count(Plain::QueueMessageDrop);
   if (limits.order == config::QueueOrder::Fifo || count_max == 0) return false;
@@ -235,7 +243,10 @@ void Shard::pump(Session& session) {
       queue.advance(now_.instant);
       continue;
     }
-    if (queue.inflight() >= conn.receive_maximum) return;  // [MQTT-3.3.4-9]
+    if (queue.inflight() >= conn.receive_maximum) {  // [MQTT-3.3.4-9]
+      if (session.slowed != nullptr && is_short(queue.waiting())) release_publishers(session);
+      return;
+    }
     if (!entry.message) {
       request_messages(session);
       return;
@@ -252,6 +263,7 @@ void Shard::pump(Session& session) {
     }
     send_entry(session, slot, entry, session::packet_id_of(queue.seq_at(index)));
   }
+  if (session.slowed != nullptr && !conn.outbox.is_blocked()) release_publishers(session);
   if (session.durable != nullptr) refill(session);
 }
 
@@ -334,6 +346,10 @@ void Shard::on_drained(ConnId id) {
   if (conn == nullptr) return;
   conn->blocked_messages = 0;
   if (conn->phase == Connection::Phase::Online) resume(id.slot());
+  if (conn->session != no_slot) {
+    Session& session = *sessions_[conn->session];
+    if (is_short(session.queue.waiting())) release_publishers(session);
+  }
   if (conn->session != no_slot) pump(*sessions_[conn->session]);
 }
 

@@ -32,6 +32,9 @@ struct Limits {
   std::uint32_t timers_per_turn = 1024;
   // Retained messages sent for one subscription in one turn.
   std::uint32_t retained_per_turn = 1000;
+  // How many times its ordinary bound a connection's buffer may hold while its publishers are being
+  // stopped: what is on its way from them.
+  std::uint32_t patient_buffer_factor = 8;
   // Answers to one client that wait for the disk before it is not read from any more.
   std::uint32_t held_max = 65536;
   // Subscriptions of one client whose retained messages wait to be sent; it is refused more (0x97).

@@ -5,10 +5,11 @@
 // has it on its disk. After a restart the frames that were not crossed off are sent again, and the
 // other shard leaves out those whose numbers it has applied.
 //
-//   kind u8 | flags u8 | size u32 | number u64 | generation u64 | mountpoint | message record |
-//   count u32 | receivers … | group and filter of each receiver that is reached through a share
-//   group, if the frame is owed
-//   kind u8 | 0 | size u32 | number u64 (Confirm; the first is Publish)
+//   kind u8 | flags u8 | size u32 | number u64 | generation u64 | publisher's connection u64 |
+//   mountpoint | message record | count u32 | receivers … | group and filter of each receiver that
+//   is reached through a share group, if the frame is owed kind u8 | 0 | size u32 | number u64
+//   (Confirm; the first is Publish) kind u8 | 0 | size u32 | connection u64 (Slow, GoOn:
+//   slow_down.cc)
 #include <algorithm>
 
 #include "base/expect.h"
@@ -20,9 +21,7 @@ namespace vmq::core {
 
 namespace {
 
-enum class FrameKind : std::uint8_t { Publish = 1, Confirm = 2 };
 constexpr std::uint8_t frame_again = 1;  // sent after a restart: find the receivers anew, by topic
-constexpr std::size_t frame_head_size = 6;
 
 }  // namespace
 
@@ -38,7 +37,7 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
   const std::size_t start = peer.out.size();
   const std::size_t record = session::message_record_size(publication.view);
   const std::string_view mountpoint = *publication.mountpoint;
-  std::size_t size = frame_head_size + 18 + mountpoint.size() + record + 4 + targets.size() * 12;
+  std::size_t size = frame_head_size + 26 + mountpoint.size() + record + 4 + targets.size() * 12;
   peer.out.resize(start + size);
   std::uint8_t* to = peer.out.data() + start;
   to[0] = static_cast<std::uint8_t>(FrameKind::Publish);
@@ -47,9 +46,10 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
   const std::uint64_t number = owed ? peer.next_number++ : 0;
   store_be64(to + 6, number);
   store_be64(to + 14, publication.generation);
-  store_be16(to + 22, static_cast<std::uint16_t>(mountpoint.size()));
-  std::copy(mountpoint.begin(), mountpoint.end(), to + 24);
-  to = session::write_message_record(publication.view, to + 24 + mountpoint.size());
+  store_be64(to + 22, publisher_.conn.value);
+  store_be16(to + 30, static_cast<std::uint16_t>(mountpoint.size()));
+  std::copy(mountpoint.begin(), mountpoint.end(), to + 32);
+  to = session::write_message_record(publication.view, to + 32 + mountpoint.size());
   store_be32(to, static_cast<std::uint32_t>(targets.size()));
   to += 4;
   for (const Target& target : targets) {
@@ -90,10 +90,17 @@ void Shard::on_peer(std::uint8_t from, ByteView frames) {
     const std::size_t size = load_be32(frames.data() + 2);
     VMQ_EXPECT(size >= frame_head_size && size <= frames.size());
     const ByteView frame = frames.first(size);
-    if (frame[0] == static_cast<std::uint8_t>(FrameKind::Publish)) {
-      on_frame(from, frame);
-    } else {
-      on_confirm(from, load_be64(frame.data() + frame_head_size));
+    switch (static_cast<FrameKind>(frame[0])) {
+      case FrameKind::Publish:
+        on_frame(from, frame);
+        break;
+      case FrameKind::Confirm:
+        on_confirm(from, load_be64(frame.data() + frame_head_size));
+        break;
+      default:
+        on_slow({load_be64(frame.data() + frame_head_size)},
+                static_cast<FrameKind>(frame[0]) == FrameKind::Slow);
+        break;
     }
     frames = frames.subspan(size);
   }
@@ -111,6 +118,7 @@ void Shard::on_frame(std::uint8_t from, ByteView frame) {
   Publication publication;
   publication.generation = load_be64(frame.data() + 14);
   ByteReader in(frame.subspan(22));
+  const ConnId publisher{in.u64()};
   publication.mountpoint = mountpoint(in.text16());
   const auto parsed = session::parse_message_record(in.rest());
   VMQ_EXPECT(parsed.has_value());
@@ -125,9 +133,11 @@ void Shard::on_frame(std::uint8_t from, ByteView frame) {
   VMQ_EXPECT(in.ok());
   if (again) {
     deliver_again(publication, in);
-  } else {
-    deliver_run(publication, targets_);
+    return;
   }
+  publisher_ = {from, publisher};
+  deliver_run(publication, targets_);
+  publisher_ = {};
 }
 
 // After a restart: the slots that the frame names mean nothing any more, so the receivers are found

@@ -62,7 +62,9 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
     publication.view.expires_at = now_.wall + seconds(*packet.message_expiry_interval);
   }
   if (packet.retain) retain(publication, *session.mountpoint);
+  publisher_ = {shard_, id_of(conn, slot)};
   const std::size_t receivers = route(publication, session.mountpoint, &session);
+  publisher_ = {};
 
   // The answer, held until what it promises is on disk.
   if (packet.qos == mqtt::Qos::AtMostOnce) return true;

@@ -100,6 +100,7 @@ void Shard::go_offline(Session& session, bool with_will) {
   const std::uint32_t slot = session.conn.slot();
   connections_[slot]->session = no_slot;
   session.conn = ConnId{};
+  release_publishers(session);
   counters_.lower(Gauge::ActiveMqttConnections);
   session.disconnected_at = now_.wall;
   if (!with_will) session.will.reset();

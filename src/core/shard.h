@@ -279,7 +279,19 @@ class Shard {
                              bool& is_new);
   std::vector<Subscription>::iterator find_subscription(Session& session, topic::FilterId filter);
 
+  // --- back-pressure (slow_down.cc) ---
+  void slow_publisher(Session& session);
+  void release_publishers(Session& session);
+  void lose_patience(Session& session);
+  void send_slow(const Publisher& publisher, bool slow);
+  void on_slow(ConnId id, bool slow);
+  bool is_long(std::size_t waiting) const;
+  bool is_short(std::size_t waiting) const;
+
   // --- other shards (on_peer.cc) ---
+  // On the wire between shards: values never change.
+  enum class FrameKind : std::uint8_t { Publish = 1, Confirm = 2, Slow = 3, GoOn = 4 };
+  static constexpr std::size_t frame_head_size = 6;
   void forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets);
   void on_peer(std::uint8_t from, ByteView frames);
   void on_frame(std::uint8_t from, ByteView frame);
@@ -356,6 +368,7 @@ class Shard {
     Retry,
     SessionDue,  // its will or its end
     Reload,
+    Patience,
     Sys,
     RetainedSweep
   };
@@ -420,7 +433,8 @@ class Shard {
   TimerHeap<Timer> timers_;
   // Reused by every publish of the turn.
   topic::Matches matches_;
-  Route route_;  // of the last publish
+  Publisher publisher_;  // whose message is being delivered; of wills and $SYS: nobody
+  Route route_;          // of the last publish
   std::vector<Target> targets_;
   // The last publish that the hooks allowed in this turn.
   std::uint32_t allowed_session_ = no_slot;

@@ -36,6 +36,13 @@ struct ConnExtras {
   std::uint8_t connect_flags = 0;
 };
 
+// A connection that publishes, of any shard of this node.
+struct Publisher {
+  std::uint8_t shard = 0;
+  ConnId conn;
+  friend bool operator==(const Publisher&, const Publisher&) = default;
+};
+
 struct Connection {
   enum class Phase : std::uint8_t {
     AwaitConnect,    // nothing but CONNECT is taken
@@ -64,6 +71,7 @@ struct Connection {
   std::uint32_t packet_size_max = 0;      // the client's; 0: none
   std::uint32_t inbound_open = 0;      // QoS 1 and 2 publishes of the client that are not completed
   std::uint32_t held = 0;              // packets in Shard::held_ for it
+  std::uint32_t slowed = 0;            // subscribers that it waits for
   std::uint32_t retained_jobs = 0;     // of Shard::retained_jobs_
   std::uint32_t blocked_messages = 0;  // QoS 0 messages put into the outbox since it blocked
   std::uint64_t ask = 0;
@@ -122,6 +130,9 @@ struct Session {
   Instant timer_at{0};                  // when its SessionDue timer fires; 0: it has none
   std::vector<Subscription> subscriptions;
   session::OutboundQueue queue;
+  std::unique_ptr<std::vector<Publisher>> slowed;  // who waits until this session has read on
+  Instant slowed_since{0};
+  Instant no_patience_until{0};
   std::vector<std::uint16_t> inbound_qos2;  // packet ids received and not yet released, sorted
   std::unique_ptr<Will> will;
   std::unique_ptr<DurableState> durable;  // of every session that outlives its connection

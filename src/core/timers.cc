@@ -24,6 +24,7 @@ void Shard::on_timer() {
         break;
       case TimerKind::SessionDue:
       case TimerKind::Reload:
+      case TimerKind::Patience:
         on_session_timer(*timer);
         break;
       case TimerKind::Sys:
@@ -87,6 +88,10 @@ void Shard::on_session_timer(const Timer& timer) {
     pump(*session);
     return;
   }
+  if (timer.kind == TimerKind::Patience) {
+    lose_patience(*session);
+    return;
+  }
   if (session->timer_at > now_.instant) return;  // an earlier one was armed since
   session->timer_at = {0};
   if (session->is_online()) return;
@@ -115,6 +120,11 @@ void Shard::sweep_timers() {
         const Session* session = sessions_[timer.slot].get();
         if (session == nullptr || session->created_generation != timer.incarnation) return false;
         return timer.kind == TimerKind::Reload || session->timer_at == at;
+      }
+      case TimerKind::Patience: {
+        const Session* session = sessions_[timer.slot].get();
+        return session != nullptr && session->created_generation == timer.incarnation &&
+               session->slowed != nullptr;
       }
       case TimerKind::Sys:
       case TimerKind::RetainedSweep:

@@ -147,18 +147,55 @@ TEST_P(Delivery, a_slow_reader_loses_qos_0_only_and_nobody_else_notices) {
   run();
   node->wire(slow.wire).room = 0;
   Client& pub = online("pub");
-  pub.publish("t", "q0", 0);
-  run();
-  for (int i = 0; i < 99; ++i) pub.publish("t", "q0", 0);
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < 50; ++i) pub.publish("t", "q0", 0);
+    pass(milliseconds(300));
+  }
   for (int i = 0; i < 5; ++i) pub.publish("t", "q1", 1);
-  run();
-  EXPECT_EQ(quick.received.size(), 105u);
+  pass(milliseconds(300));
+  EXPECT_EQ(quick.received.size(), 505u);
   node->wire(slow.wire).room = ~std::size_t{0};
   run();
-  EXPECT_LT(slow.received.size(), 60u);
+  EXPECT_LT(slow.received.size(), 300u);
   EXPECT_EQ(std::count_if(slow.received.begin(), slow.received.end(),
                           [](const Received& m) { return m.payload == "q1"; }),
             5);
+}
+
+TEST_P(Delivery, a_burst_longer_than_a_queue_loses_nothing_for_a_client_that_reads) {
+  options.config.queue.online_max = 20;
+  options.config.session.inflight_max = 4;
+  options.read_max = 512;
+  crash();
+  Client& sub = online("sub");
+  sub.subscribe("t", 1);
+  run();
+  std::vector<Client*> pubs;
+  for (int i = 0; i < 4; ++i) pubs.push_back(&online("pub" + std::to_string(i)));
+  for (int i = 0; i < 200; ++i) {
+    for (Client* pub : pubs) pub->publish("t", "x", 1);
+  }
+  run();
+  EXPECT_EQ(sub.received.size(), 800u);
+}
+
+TEST_P(Delivery, a_subscriber_that_is_stuck_does_not_stop_its_publishers_for_long) {
+  options.config.queue.online_max = 20;
+  options.config.session.inflight_max = 4;
+  options.read_max = 512;
+  crash();
+  Client& stuck = online("stuck");
+  stuck.answers = false;
+  stuck.subscribe("t", 1);
+  Client& quick = online("quick");
+  quick.subscribe("t", 0);
+  Client& pub = online("pub");
+  for (int i = 0; i < 200; ++i) pub.publish("t", "x", 1);
+  run();
+  EXPECT_LT(quick.received.size(), 200u);
+  pass(milliseconds(300));
+  EXPECT_EQ(quick.received.size(), 200u);
+  EXPECT_EQ(pub.acks.size(), 200u);
 }
 
 TEST_P(Delivery, a_will_is_published_when_the_connection_breaks_and_not_after_disconnect) {
