@@ -46,7 +46,9 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
     refuse_publish(slot, packet, ReasonCode::NotAuthorized);
     return true;
   }
-  if (!store_writable_ && wants_ack) {
+  const bool is_refused = (!store_writable_ && wants_ack) ||
+                          (is_memory_short_ && (wants_ack || packet.retain));
+  if (is_refused) {
     refuse_publish(slot, packet, ReasonCode::QuotaExceeded);
     return true;
   }

@@ -359,6 +359,7 @@ class Shard {
   void finish_entry(Session& session, std::size_t index);
   void on_stored(std::uint64_t ticket);
   void on_store_health(bool writable, bool congested);
+  void on_memory(bool is_short) { is_memory_short_ = is_short; }
 
   // --- timers (timers.cc) ---
   enum class TimerKind : std::uint8_t {
@@ -457,6 +458,7 @@ class Shard {
   std::uint64_t ticket_;  // of this turn's batch
   std::uint64_t durable_ticket_;
   bool store_writable_ = true;
+  bool is_memory_short_ = false;
   bool store_congested_ = false;
   std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
   std::vector<ConnId> congested_;  // publishers that wait for the store

@@ -111,6 +111,7 @@ void ShardCore::on_stored(std::uint64_t ticket) { shard_->on_stored(ticket); }
 void ShardCore::on_store_health(bool writable, bool congested) {
   shard_->on_store_health(writable, congested);
 }
+void ShardCore::on_memory(bool is_short) { shard_->on_memory(is_short); }
 void ShardCore::on_loaded(const store::LoadAnswer& answer) { shard_->on_loaded(answer); }
 void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
 void ShardCore::on_timer() { shard_->on_timer(); }

@@ -84,7 +84,7 @@ std::uint64_t raise_file_limit() {
 }
 
 Node::Node(config::Config config, Log& log)
-    : config_(std::move(config)), log_(log), rng_(system_seed()) {}
+    : config_(std::move(config)), log_(log), rng_(system_seed()), memory_(config_.node.memory_max_bytes) {}
 
 Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Log& log) {
   std::unique_ptr<Node> node(new Node(std::move(config), log));
@@ -209,7 +209,25 @@ void Node::make_rules() {
 void Node::tick() {
   rules_->tick(read_clock().instant);
   report_store();
+  watch_memory();
   epochs_.collect();
+}
+
+void Node::watch_memory() {
+  const std::uint64_t used = heap_resident_bytes();
+  if (!memory_.update(used)) return;
+  if (memory_.is_short()) {
+    log_.warning("memory_short", {{"used", used},
+                                  {"limit", memory_.limit()},
+                                  {"effect", "publishes above QoS 0 or retained are refused"}});
+  } else {
+    log_.info("memory_enough_again", {{"used", used}, {"limit", memory_.limit()}});
+  }
+  for (auto& shard : shards_) {
+    shard->post([is_short = memory_.is_short()](ShardThread& thread) {
+      thread.core().on_memory(is_short);
+    });
+  }
 }
 
 void Node::report_store() {

@@ -20,6 +20,7 @@
 #include "node/hasher.h"
 #include "node/links.h"
 #include "node/log.h"
+#include "node/memory.h"
 #include "node/rule_files.h"
 #include "node/shard.h"
 #include "store/store.h"
@@ -69,6 +70,7 @@ class Node {
   void make_shards(core::RecoveredNode recovered);
   void make_rules();
   void report_store();
+  void watch_memory();
   void end_threads(Duration patience);
 
   const config::Config config_;
@@ -89,6 +91,7 @@ class Node {
   std::atomic<std::size_t> quiet_shards_{0};
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<RuleFiles> rules_;
+  MemoryWatch memory_;
   bool was_writable_ = true;
   std::uint64_t corrupted_seen_ = 0;
   std::uint64_t questions_dropped_seen_ = 0;

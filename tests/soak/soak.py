@@ -282,8 +282,47 @@ def slow_readers(soak):
     witness.check()
 
 
+def memory_limit(soak):
+    """At node.memory_max new messages are refused, others are served; below it all goes on."""
+    soak.start()
+    limit = soak.memory() + 24 * MIB
+    soak.stop()
+    soak.start(**{"node.memory_max": str(limit), "max_online_messages": "-1"})
+    deaf = meter.dial(soak.port)
+    deaf.sendall(wire.connect("deaf", 5, props={"receive_maximum": 1}))
+    meter.packet(deaf, 5)
+    deaf.sendall(wire.subscribe(1, [("flood", 1)]))
+    meter.packet(deaf, 5)
+    publisher = meter.dial(soak.port)
+    publisher.sendall(wire.connect("flood", 5))
+    meter.packet(publisher, 5)
+
+    def publish(number):
+        publisher.sendall(wire.publish("flood", bytes(50000), 1, 1 + number))
+        return meter.packet(publisher, 5).reason
+
+    deadline = time.monotonic() + 60
+    number = 0
+    while publish(number) != 0x97:
+        number += 1
+        time.sleep(0.01)  # The broker looks every second.
+        if time.monotonic() > deadline:
+            raise meter.Failed("nothing was refused")
+    print(f"        refused after {number} messages, at {kib(meter.memory(soak.pid))} of {kib(limit)}")
+    link = meter.clients(soak.port, [wire.connect("other", 4)])[0]
+    link.sendall(wire.subscribe(1, [("light", 0)], version=4) + wire.publish("light", b"x", version=4))
+    soak.check(meter.packet(link, 4).kind == wire.SUBACK
+               and meter.packet(link, 4).kind == wire.PUBLISH, "QoS 0 is served")
+    deaf.close()
+    while publish(0) == 0x97:
+        time.sleep(0.1)
+        if time.monotonic() > deadline:
+            raise meter.Failed("publishes are refused for ever")
+    soak.check(True, "publishes are taken again once the memory is given back")
+
+
 SCENARIOS = [hostile_connections, comings_and_goings, idle_connections, plain_subscriptions, retained_messages,
-             connect_storm, slow_readers]
+             connect_storm, slow_readers, memory_limit]
 
 
 def main():
