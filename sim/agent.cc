@@ -59,8 +59,8 @@ void Agent::connect(Node& node, Now now, Start start) {
   mqtt::ConnectView fields = client_.connect_fields();
   const bool ends = !habits_.is_persistent || start == Start::Clean ||
                     (v5 && start == Start::Drawn && rng_.below(25) == 0);
-  fields.clean_start = !habits_.is_persistent || start == Start::Clean ||
-                       (start == Start::Drawn && (rng_.below(25) == 0 || wants_clean_start_));
+  fields.clean_start = !habits_.is_persistent || start == Start::Clean || wants_clean_start_ ||
+                       (start == Start::Drawn && rng_.below(25) == 0);
   // Before MQTT 5 a session that begins clean also ends with its connection.
   expiry_s_ = ends || (!v5 && fields.clean_start)
                   ? 0
@@ -80,7 +80,7 @@ void Agent::connect(Node& node, Now now, Start start) {
   if (expiry_s_ != mqtt::session_expiry_never) facts.expiry = expiry_s_;
   note("connect", std::string(fields.clean_start ? "clean" : "resume") + " expiry " +
                       std::to_string(expiry_s_) + (will_ ? " will " + payload : ""));
-  oracles_.connect_written(index_, facts, now);
+  oracles_.connect_written(index_, facts);
   ++connection_;
   client_.events.clear();
   client_.connect(node, fields);
@@ -116,8 +116,12 @@ void Agent::cut(Now now) {
     std::vector<std::uint8_t>& bytes = client_.node->wire(client_.wire).to_broker;
     if (!bytes.empty() && rng_.below(2) == 0) bytes.resize(rng_.below(bytes.size()));
   }
-  client_.cut();
+  Node* const node = client_.node;
+  const WireId wire = client_.wire;
   lose(Loss::Cut, now);
+  client_.node = node;
+  client_.wire = wire;
+  client_.cut();
 }
 
 void Agent::lose(Loss loss, Now now) {
@@ -126,7 +130,9 @@ void Agent::lose(Loss loss, Now now) {
   // Whether CONNECT was taken, and cancelled a will that waited, is not known.
   if (phase_ == Phase::Connecting) delayed_.reset();
   lose_will(loss, now);
-  oracles_.connection_lost(index_, now);
+  // When the broker noticed is not known; it was not before the client last saw the connection.
+  const bool is_fresh = client_.is_open() && !is_disconnecting_;
+  oracles_.connection_lost(index_, is_fresh ? now.wall.ms : read_at_ms_);
   client_.node = nullptr;
   phase_ = Phase::Away;
   answers_.clear();
@@ -140,7 +146,7 @@ void Agent::lose_will(Loss loss, Now now) {
   const Will will = *std::exchange(will_, std::nullopt);
   if (phase_ != Phase::Online) return;  // perhaps the broker never knew of it
   if (is_disconnecting_) {
-    if (loss == Loss::ClosedByBroker) taken_back_.push_back(will.message);
+    if (loss == Loss::ClosedByBroker && is_will_taken_back_) taken_back_.push_back(will.message);
     return;
   }
   const std::uint32_t delay = std::min(will.delay_s, expiry_s_);
@@ -175,7 +181,8 @@ void Agent::crashed(CrashBudget budget, Now now) {
   if (budget == CrashBudget::Nothing) return;
   due_.clear();
   delayed_.reset();
-  wants_clean_start_ = rng_.below(2) == 0;
+  // The broker may remember identifiers that were completed long ago.
+  wants_clean_start_ = true;
 }
 
 void Agent::prove() {
@@ -204,12 +211,15 @@ void Agent::stall(bool stalled) {
 bool Agent::read(Now now) {
   const bool moved = client_.read();
   const std::vector<Event> events = std::exchange(client_.events, {});
-  for (const Event& event : events) take(event, now);
-  read_at_ms_ = now.wall.ms;
+  for (const Event& event : events) {
+    if (phase_ == Phase::Away) return true;
+    take(event, now);
+  }
   if (phase_ != Phase::Away && !client_.is_open()) {
     lose(Loss::ClosedByBroker, now);
     return true;
   }
+  if (!is_disconnecting_) read_at_ms_ = now.wall.ms;
   return moved;
 }
 
@@ -257,9 +267,17 @@ void Agent::take_connack(const Event& event, Now now) {
   }
   if (phase_ != Phase::Connecting) return oracles_.fail("acks: a second CONNACK to " + name_);
   phase_ = Phase::Online;
-  const bool present = oracles_.connected(index_, event.session_present);
+  const bool present = oracles_.connected(index_, event.session_present, now);
   note("connack", present ? "session present" : "new session");
   if (!present) filters_.clear();
+  if (event.session_present && !present) {
+    // [MQTT-3.2.2-4]: a session that the client knows nothing of is not its own.
+    wants_clean_start_ = true;
+    open_.clear();
+    will_.reset();
+    cut(now);
+    return;
+  }
   if (will_) oracles_.will_armed(will_->message);
   resume_will(present, now);
   repeat_open(present);
@@ -435,6 +453,8 @@ void Agent::unsubscribe() {
 
 void Agent::disconnect() {
   note("disconnect", "");
+  // A publish on its way may be refused by closing, and then the will stands.
+  is_will_taken_back_ = client_.is_open() && open_.empty();
   client_.disconnect();
   is_disconnecting_ = true;
 }

@@ -115,6 +115,7 @@ class Agent {
   std::int64_t read_at_ms_ = 0;  // wall time of the last look at the wire
   std::uint32_t expiry_s_ = 0;   // of the current or last connection; 0: ends with it
   bool is_disconnecting_ = false;
+  bool is_will_taken_back_ = false;
   bool wants_clean_start_ = false;
   std::vector<Open> open_;  // publishes not completed, in order
   std::deque<std::pair<mqtt::PacketType, std::uint16_t>> answers_;  // not written yet

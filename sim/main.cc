@@ -39,7 +39,7 @@ void on_abort(int) {
 
 void print_line(std::uint64_t& line, const std::string& who, const char* what,
                 const std::string& details) {
-  std::printf("%7llu  %-5s %-12s %s\n", static_cast<unsigned long long>(++line), who.c_str(), what,
+  std::printf("%7llu %14s  %-12s %s\n", static_cast<unsigned long long>(++line), who.c_str(), what,
               details.c_str());
 }
 

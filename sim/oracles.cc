@@ -93,23 +93,23 @@ void Oracles::begin_session(Session& session) {
   session.seen.clear();
   session.last.clear();
   session.is_haunted = false;
+  session.is_birth_proven = false;
   session.begun = ++tick_;
 }
 
-void Oracles::connect_written(std::size_t client, const ConnectFacts& facts, Now now) {
+void Oracles::connect_written(std::size_t client, const ConnectFacts& facts) {
   Session& session = sessions_[client];
   session.expected = session.exists;
-  if (session.exists == Exists::Yes && now.wall.ms + slack_ms >= session.alive_until_ms) {
-    session.expected = session.exists = Exists::Maybe;
-  }
   if (facts.clean_start) session.expected = Exists::No;
   session.connect = facts;
   session.is_connecting = true;
   session.is_proven = false;
 }
 
-bool Oracles::connected(std::size_t client, bool session_present) {
+bool Oracles::connected(std::size_t client, bool session_present, Now now) {
   Session& session = sessions_[client];
+  const bool may_be_over = now.wall.ms + slack_ms >= session.alive_until_ms;
+  if (session.expected == Exists::Yes && may_be_over) session.expected = Exists::Maybe;
   const bool tells = session.connect.tells_session_present;
   const std::string name = "c" + std::to_string(client);
   if (!tells) session_present = session.expected != Exists::No;
@@ -119,9 +119,15 @@ bool Oracles::connected(std::size_t client, bool session_present) {
   if (!session_present && session.expected == Exists::Yes) {
     fail("session-present: the session of " + name + " was lost");
   }
+  const bool reborn = std::exchange(session.is_reborn, false);
   session.is_new = !session_present;
   if (!session_present) {
     begin_session(session);
+  } else if (reborn) {
+    const bool haunted = session.is_haunted;
+    begin_session(session);
+    session.is_haunted = haunted;
+    session_present = false;
   } else if (!tells && session.expected == Exists::Maybe) {
     session.is_haunted = true;
     for (Subscription& subscription : session.subscriptions) subscription.settled = never;
@@ -132,10 +138,11 @@ bool Oracles::connected(std::size_t client, bool session_present) {
   return session_present;
 }
 
-void Oracles::connection_lost(std::size_t client, Now now) {
+void Oracles::connection_lost(std::size_t client, std::int64_t since_ms) {
   Session& session = sessions_[client];
   if (session.is_connecting) {
     // Whether CONNECT was taken is not known.
+    session.is_reborn |= session.expected == Exists::No || session.connect.expiry.has_value();
     session.exists = session.connect.clean_start || session.exists == Exists::No ? Exists::Maybe
                                                                                  : session.exists;
     if (session.connect.ends_with_connection) session.exists = Exists::Maybe;
@@ -147,13 +154,18 @@ void Oracles::connection_lost(std::size_t client, Now now) {
   session.is_connecting = session.is_connected = false;
   constexpr std::int64_t far = std::int64_t{1} << 60;
   session.alive_until_ms =
-      session.connect.expiry ? now.wall.ms + *session.connect.expiry * 1000ll : far;
+      session.connect.expiry ? since_ms + *session.connect.expiry * 1000ll : far;
 }
 
 void Oracles::crashed(CrashBudget budget) {
   crashes_.push_back(++tick_);
   for (Session& session : sessions_) {
     const bool unsure = !session.is_proven;
+    // Perhaps the session before it is on the disk, or none.
+    if (session.exists != Exists::No && !session.is_birth_proven) {
+      session.exists = Exists::Maybe;
+      session.is_haunted = true;
+    }
     if (session.is_connected && unsure) {
       // CONNACK does not wait for the disk: a session that had just begun, ended or changed its
       // expiry may be as it was before.
@@ -305,8 +317,9 @@ void Oracles::judge_live(std::size_t client, std::uint64_t connection, const Eve
   std::uint8_t qos = 0;
   for (const Subscription& subscription : session.subscriptions) {
     if (!is_match(subscription, client, message)) continue;
-    if (subscription.written.front() > routed_until(message) ||
-        subscription.ended < message.written) {
+    if (subscription.ended < message.written) continue;
+    // What a leaving member of a share group gives back goes to those who are members then.
+    if (!is_share(subscription.filter) && subscription.written.front() > routed_until(message)) {
       continue;
     }
     matched = true;
@@ -345,9 +358,10 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
     }
   }
   copies_max += plain ? 1 : 0;
-  if (seen->second.count < copies_max) return;
+  const bool exact = event.message.qos == 2;
+  if ((exact ? seen->second.exact : seen->second.count) < copies_max) return;
   const std::string name = "c" + std::to_string(client);
-  if (event.message.qos == 2) {
+  if (exact) {
     return fail("exactly-once: " + name + " got " + text_of(id) + " again");
   }
   // A lower QoS does not wait for the disk: after a crash the publisher's repetition is a first one

@@ -65,12 +65,15 @@ class Oracles {
   void will_forbidden(MessageId id);
 
   // --- sessions ---
-  void connect_written(std::size_t client, const ConnectFacts& facts, Now now);
+  void connect_written(std::size_t client, const ConnectFacts& facts);
   // CONNACK. False: the session began anew.
-  bool connected(std::size_t client, bool session_present);
-  void connection_lost(std::size_t client, Now now);
+  bool connected(std::size_t client, bool session_present, Now now);
+  // `since_ms`: wall time before which the broker cannot have seen it.
+  void connection_lost(std::size_t client, std::int64_t since_ms);
   // Something that was acknowledged after the disk had it proves that CONNECT is on disk too.
-  void proven(std::size_t client) { sessions_[client].is_proven = true; }
+  void proven(std::size_t client) {
+    sessions_[client].is_proven = sessions_[client].is_birth_proven = true;
+  }
   bool is_proven(std::size_t client) const { return sessions_[client].is_proven; }
   void crashed(CrashBudget budget);
   // The session's time was over and the broker had all the time to see it.
@@ -135,7 +138,9 @@ class Oracles {
     bool is_connecting = false;
     bool is_connected = false;
     bool is_new = false;
-    bool is_proven = false;
+    bool is_proven = false;        // of the last CONNECT
+    bool is_birth_proven = false;  // of the CONNECT that began the session
+    bool is_reborn = false;  // if there is one, it began with a CONNECT that was never answered
     bool is_haunted =
         false;  // an older state of it may have come back: only safety of others holds
     Tick begun = 0;

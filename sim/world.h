@@ -49,6 +49,7 @@ class World {
   void draw_stall();
   void pass_time();
   void crash();
+  void crash(store::CrashKind kind);
   void restart();
   void quiesce();
   void calm();
@@ -56,6 +57,7 @@ class World {
   void judge();
   void let_expire();
   void leave_all();
+  void expect_empty();
   std::map<std::string, std::string> read_retained();
   void advance(Duration time);
   void note(const char* what, const std::string& details) const;
@@ -76,6 +78,7 @@ class World {
   std::uint32_t crash_odds_ = 0;  // one in so many steps; 0: never
   std::uint32_t fault_odds_ = 0;
   bool has_tiny_queues_ = false;
+  bool has_leftovers_ = false;  // records may wait for the next start to be swept out
 
   Now now_{{1000}, {1'700'000'000'000}};
   std::unique_ptr<store::MemoryStore> store_;

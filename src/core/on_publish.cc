@@ -35,7 +35,12 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
   if (!check_publish(slot, packet)) return true;
 
   // A QoS 2 packet that we have already: only the answer is repeated [MQTT-4.3.3-10].
-  if (packet.qos == mqtt::Qos::ExactlyOnce && has_inbound(session, packet.packet_id)) {
+  // An identifier that was read from disk may have been freed since, where a power cut may take
+  // what was written: a client that repeats itself says so [MQTT-3.3.1-1], so without DUP it is a
+  // new message.
+  const bool is_known =
+      packet.qos == mqtt::Qos::ExactlyOnce && has_inbound(session, packet.packet_id);
+  if (is_known && (packet.dup || !session.inbound_is_from_disk)) {
     repeat_pubrec(slot, packet.packet_id);
     return true;
   }
@@ -46,8 +51,8 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
     refuse_publish(slot, packet, ReasonCode::NotAuthorized);
     return true;
   }
-  const bool is_refused = (!store_writable_ && wants_ack) ||
-                          (is_memory_short_ && (wants_ack || packet.retain));
+  const bool is_refused =
+      (!store_writable_ && wants_ack) || (is_memory_short_ && (wants_ack || packet.retain));
   if (is_refused) {
     refuse_publish(slot, packet, ReasonCode::QuotaExceeded);
     return true;
@@ -192,6 +197,7 @@ void Shard::repeat_pubrec(std::uint32_t slot, std::uint16_t packet_id) {
 
 void Shard::take_inbound(Session& session, std::uint16_t packet_id) {
   std::vector<std::uint16_t>& ids = session.inbound_qos2;
+  if (has_inbound(session, packet_id)) return;
   ids.insert(std::upper_bound(ids.begin(), ids.end(), packet_id), packet_id);
   if (session.durable == nullptr) return;
   journal_.inbound_taken(session.durable->number, packet_id);

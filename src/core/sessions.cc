@@ -222,6 +222,7 @@ void Shard::restore(RecoveredSession& recovered) {
   session.disconnected_at = recovered.disconnected_at;
   session.will_at = recovered.will_at;
   session.inbound_qos2 = std::move(recovered.inbound_qos2);
+  session.inbound_is_from_disk = !session.inbound_qos2.empty();
   session.queue.restore(recovered.head_seq, recovered.next_seq - recovered.head_seq);
   session.durable = std::make_unique<DurableState>();
   session.durable->number = recovered.number;
