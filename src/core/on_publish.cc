@@ -58,7 +58,15 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
     return true;
   }
 
-  // From here on the message is accepted. Everything it causes on disk is in this turn's batch.
+  accept_publish(slot, packet, head, body);
+  return true;
+}
+
+// From here on the message is accepted. Everything that it causes on disk is in this turn's batch.
+void Shard::accept_publish(std::uint32_t slot, const mqtt::PublishView& packet,
+                           const mqtt::FrameHead& head, ByteView body) {
+  Connection& conn = *connections_[slot];
+  Session& session = *sessions_[conn.session];
   const std::uint64_t operations = journal_.operations() + effects_.batch.count();
   Publication publication;
   publication.view = {
@@ -74,20 +82,14 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
   publisher_ = {};
 
   // The answer, held until what it promises is on disk.
-  if (packet.qos == mqtt::Qos::AtMostOnce) return true;
+  if (packet.qos == mqtt::Qos::AtMostOnce) return;
   const ReasonCode reason =
       receivers == 0 ? ReasonCode::NoMatchingSubscribers : ReasonCode::Success;
-  if (packet.qos == mqtt::Qos::AtLeastOnce) {
-    const bool stored = journal_.operations() + effects_.batch.count() != operations;
-    send_ack(slot, mqtt::PacketType::Puback, packet.packet_id, reason,
-             stored ? When::AfterBatch : When::Now);
-    return true;
-  }
-  take_inbound(session, packet.packet_id);
+  const bool once = packet.qos == mqtt::Qos::AtLeastOnce;
+  if (!once) take_inbound(session, packet.packet_id);
   const bool stored = journal_.operations() + effects_.batch.count() != operations;
-  send_ack(slot, mqtt::PacketType::Pubrec, packet.packet_id, reason,
-           stored ? When::AfterBatch : When::Now);
-  return true;
+  send_ack(slot, once ? mqtt::PacketType::Puback : mqtt::PacketType::Pubrec, packet.packet_id,
+           reason, stored ? When::AfterBatch : When::Now);
 }
 
 // A QoS 0 packet without flags, alias or expiry leaves as it came. While its bytes are turn memory,

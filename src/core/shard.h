@@ -201,6 +201,8 @@ class Shard {
   bool on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body);
   void use_received_packet(Publication& publication, const mqtt::PublishView& packet,
                            const mqtt::FrameHead& head, ByteView body, bool v5);
+  void accept_publish(std::uint32_t slot, const mqtt::PublishView& packet,
+                      const mqtt::FrameHead& head, ByteView body);
   bool resolve_alias(std::uint32_t slot, mqtt::PublishView& packet);
   bool check_publish(std::uint32_t slot, const mqtt::PublishView& packet);
   bool is_publish_allowed(const Session& session, std::string_view topic);
