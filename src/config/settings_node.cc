@@ -14,8 +14,8 @@ constexpr Setting kNodeSettings[] = {
      "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 1024},
     {"node.memory_max", Type::Bytes, "0", kCommented | kOurs, Built::Works,
      "Memory of the process from which on publishes above QoS 0, and retained ones, are refused "
-     "with quota exceeded until it is below again; 0 chooses three quarters of what the machine, or "
-     "the control group, has.",
+     "with quota exceeded until it is below again; 0 chooses three quarters of what the machine, "
+     "or the control group, has.",
      "", Unit::Bytes, 0},
     {"node.queue_bytes_max", Type::Bytes, "64MB", kCommented | kOurs, Built::Works,
      "Most bytes that wait for one client, whatever the counts of max_online_messages and "

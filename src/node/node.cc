@@ -84,7 +84,10 @@ std::uint64_t raise_file_limit() {
 }
 
 Node::Node(config::Config config, Log& log)
-    : config_(std::move(config)), log_(log), rng_(system_seed()), memory_(config_.node.memory_max_bytes) {}
+    : config_(std::move(config)),
+      log_(log),
+      rng_(system_seed()),
+      memory_(config_.node.memory_max_bytes) {}
 
 Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Log& log) {
   std::unique_ptr<Node> node(new Node(std::move(config), log));

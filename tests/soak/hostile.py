@@ -17,7 +17,7 @@ def hello(rng, version=None, **options):
 
 
 def bounded_sends(link, data):
-    """All of it, if the broker goes on reading; what it does not take within a moment is not sent."""
+    """All of it, if the broker goes on reading; what it does not take in a moment is not sent."""
     link.settimeout(0.2)
     try:
         link.sendall(data)
@@ -49,7 +49,8 @@ def well_formed(rng, version):
     if kind == 5:
         return wire.pingreq()
     if kind == 6:
-        return wire.ack(rng.choice((wire.PUBACK, wire.PUBREC, wire.PUBREL, wire.PUBCOMP)), packet_id)
+        kind = rng.choice((wire.PUBACK, wire.PUBREC, wire.PUBREL, wire.PUBCOMP))
+        return wire.ack(kind, packet_id)
     if kind == 7:
         return wire.disconnect()
     return hello(rng, version)[1]
@@ -198,7 +199,8 @@ def takeover(link, rng):
 
 
 def wills(link, rng):
-    will = {"topic": "a/b", "payload": rng.randbytes(rng.choice((1, 60000))), "qos": rng.randrange(3)}
+    payload = rng.randbytes(rng.choice((1, 60000)))
+    will = {"topic": "a/b", "payload": payload, "qos": rng.randrange(3)}
     enter(link, rng, will=will)
 
 

@@ -80,7 +80,8 @@ def hostile_connections(soak):
         if number % 2000 == 1999:
             print(f"        after {number + 1}: {kib(meter.memory(soak.pid) - before)}", flush=True)
     took = time.monotonic() - began
-    print(f"        {count} connections in {took:.0f} s, seed {soak.seed}; the good client was served "
+    print(f"        {count} connections in {took:.0f} s, seed {soak.seed}; "
+          "the good client was served "
           f"{witness.served} times, at the slowest in {witness.slowest * 1000:.0f} ms")
     soak.given_back(before, f"{count} hostile connections")
     witness.check()
@@ -246,7 +247,7 @@ def start_mosquitto(program):
 
 
 def slow_readers(soak):
-    """Readers that never read, while publishers go on: each costs what it may, others are served."""
+    """Readers that never read, while publishers go on: others are served."""
     buffer_max = 64 * KIB
     soak.start(**{"node.connection_buffer_max": buffer_max,
                   "listener.tcp.buffer_sizes": "16384,16384,16384"})
@@ -308,9 +309,11 @@ def memory_limit(soak):
         time.sleep(0.01)  # The broker looks every second.
         if time.monotonic() > deadline:
             raise meter.Failed("nothing was refused")
-    print(f"        refused after {number} messages, at {kib(meter.memory(soak.pid))} of {kib(limit)}")
+    memory = kib(meter.memory(soak.pid))
+    print(f"        refused after {number} messages, at {memory} of {kib(limit)}")
     link = meter.clients(soak.port, [wire.connect("other", 4)])[0]
-    link.sendall(wire.subscribe(1, [("light", 0)], version=4) + wire.publish("light", b"x", version=4))
+    link.sendall(wire.subscribe(1, [("light", 0)], version=4))
+    link.sendall(wire.publish("light", b"x", version=4))
     soak.check(meter.packet(link, 4).kind == wire.SUBACK
                and meter.packet(link, 4).kind == wire.PUBLISH, "QoS 0 is served")
     deaf.close()
@@ -321,7 +324,8 @@ def memory_limit(soak):
     soak.check(True, "publishes are taken again once the memory is given back")
 
 
-SCENARIOS = [hostile_connections, comings_and_goings, idle_connections, plain_subscriptions, retained_messages,
+SCENARIOS = [hostile_connections, comings_and_goings, idle_connections, plain_subscriptions,
+             retained_messages,
              connect_storm, slow_readers, memory_limit]
 
 
