@@ -49,9 +49,10 @@ class Soak:
         return full if self.full else small
 
     def check(self, holds, text):
-        print(("  ok    " if holds else "  FAIL  ") + text, flush=True)
         # A sanitizer's own memory is not ours to bound.
-        if not holds and not self.sanitized:
+        verdict = "" if self.sanitized else "ok" if holds else "FAIL"
+        print(f"  {verdict:6}{text}", flush=True)
+        if verdict == "FAIL":
             raise meter.Failed(text)
 
     def memory(self):
@@ -351,7 +352,7 @@ def main():
         try:
             known[name](soak)
         except (meter.Failed, OSError) as error:
-            print(f"  FAIL  {error!r}")
+            print(f"        {name} failed: {error!r}")
             if soak.broker is not None:
                 print(soak.broker.log())
             failed += 1
