@@ -87,7 +87,8 @@ void Shard::accept_publish(std::uint32_t slot, const mqtt::PublishView& packet,
       receivers == 0 ? ReasonCode::NoMatchingSubscribers : ReasonCode::Success;
   const bool once = packet.qos == mqtt::Qos::AtLeastOnce;
   if (!once) take_inbound(session, packet.packet_id);
-  const bool stored = journal_.operations() + effects_.batch.count() != operations;
+  // A retained message that is already gone may still be on disk: its clearing waits there.
+  const bool stored = packet.retain || journal_.operations() + effects_.batch.count() != operations;
   send_ack(slot, once ? mqtt::PacketType::Puback : mqtt::PacketType::Pubrec, packet.packet_id,
            reason, stored ? When::AfterBatch : When::Now);
 }

@@ -133,6 +133,10 @@ void Shard::deliver_run(Publication& publication, std::span<const Target> target
 
 void Shard::reroute_share(std::uint32_t share, const session::MessageView& message,
                           const Session& from) {
+  if (message.expires_at.ms != 0 && message.expires_at <= now_.wall) {
+    counters_.count(Plain::QueueMessageExpired);
+    return;
+  }
   Publication publication;
   publication.view = message;
   publication.mountpoint = from.mountpoint;

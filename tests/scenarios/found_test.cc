@@ -96,6 +96,51 @@ TEST_P(Found, a_will_without_delay_is_published_though_its_client_is_back_at_onc
   EXPECT_EQ(payloads(watcher), (Strings{"gone"}));
 }
 
+TEST_P(Found, a_repeated_clearing_is_acknowledged_when_the_disk_has_the_first_one) {
+  Client& pub = client("pub");
+  join(pub);
+  pub.publish("r", "kept", 1, true);
+  run();
+  store::MemoryFaults faults;
+  faults.stall = true;
+  store.set_faults(faults);
+  const std::uint16_t id = pub.publish("r", "", 1, true);
+  run();
+  pub.cut();
+  join(pub);
+  pub.acks.clear();
+  pub.publish("r", "", 1, true, id, true);
+  run();
+  EXPECT_TRUE(pub.acks.empty());
+  store.set_faults({});
+  run();
+  ASSERT_EQ(pub.acks.size(), 1u);
+  crash(store::CrashKind::MachineLosesAll);
+  Client& late = online("late");
+  late.subscribe("r", 1);
+  run();
+  EXPECT_TRUE(late.received.empty());
+}
+
+TEST_P(Found, what_a_leaving_share_member_gives_back_may_have_expired) {
+  Client& leaving = online("leaving");
+  leaving.answers = false;
+  leaving.subscribe("$share/g/t", 1);
+  run();
+  Client& pub = online("pub");
+  pub.publish(Outgoing{"t", "short", 1, false, false, 7, 5});
+  pub.publish(Outgoing{"t", "long", 1, false, false, 8, 50});
+  run();
+  ASSERT_EQ(leaving.received.size(), 2u);
+  Client& other = online("other");
+  other.subscribe("$share/g/t", 0);
+  run();
+  pass(seconds(10));
+  leaving.cut();
+  run();
+  EXPECT_EQ(payloads(other), (Strings{"long"}));
+}
+
 TEST_P(Found, what_one_shard_has_applied_is_not_delivered_again_after_many_turns) {
   options.limits.journal_turns_max = 1;
   options.limits.settle_per_turn = 64;
