@@ -235,7 +235,7 @@ void Agent::take(const Event& event, Now now) {
       note("suback", found->second);
       if (event.codes.front() < 0x80) {
         oracles_.subscribed(index_, found->second);
-        prove();
+        if (expiry_s_ != 0) prove();
       }
       subscribing_.erase(found);
       return;
@@ -267,11 +267,13 @@ void Agent::take_connack(const Event& event, Now now) {
   }
   if (phase_ != Phase::Connecting) return oracles_.fail("acks: a second CONNACK to " + name_);
   phase_ = Phase::Online;
-  const bool present = oracles_.connected(index_, event.session_present, now);
-  note("connack", present ? "session present" : "new session");
+  const Resumption resumption = oracles_.connected(index_, event.session_present, now);
+  const bool present = resumption == Resumption::Resumed;
+  note("connack", present                             ? "session present"
+                  : resumption == Resumption::Foreign ? "foreign session"
+                                                      : "new session");
   if (!present) filters_.clear();
-  if (event.session_present && !present) {
-    // [MQTT-3.2.2-4]: a session that the client knows nothing of is not its own.
+  if (resumption == Resumption::Foreign) {
     wants_clean_start_ = true;
     open_.clear();
     will_.reset();
@@ -297,6 +299,7 @@ void Agent::repeat_open(bool session_present) {
     if (!session_present || oracles_.facts_of(open.message).qos == 1) {
       oracles_.repeated(open.message);
     }
+    oracles_.rewritten(open.message);
     write_publish(open, session_present);
   }
 }

@@ -73,7 +73,9 @@ void Oracles::repeated(MessageId id) { ++messages_[id].attempts; }
 
 void Oracles::accepted(MessageId id, Now now) {
   Message& message = messages_[id];
-  if (message.accepted != never) return;
+  // A session whose older state may have come back may hold identifiers of then: what is published
+  // under one of them is answered and not taken.
+  if (message.accepted != never || sessions_[message.facts.publisher].is_haunted) return;
   message.accepted = ++tick_;
   if (message.facts.expiry) message.expired_ms = now.wall.ms + *message.facts.expiry * 1000ll;
 }
@@ -106,36 +108,33 @@ void Oracles::connect_written(std::size_t client, const ConnectFacts& facts) {
   session.is_proven = false;
 }
 
-bool Oracles::connected(std::size_t client, bool session_present, Now now) {
+Resumption Oracles::connected(std::size_t client, bool session_present, Now now) {
   Session& session = sessions_[client];
   const bool may_be_over = now.wall.ms + slack_ms >= session.alive_until_ms;
   if (session.expected == Exists::Yes && may_be_over) session.expected = Exists::Maybe;
   const bool tells = session.connect.tells_session_present;
   const std::string name = "c" + std::to_string(client);
-  if (!tells) session_present = session.expected != Exists::No;
+  bool is_foreign = std::exchange(session.is_reborn, false) && !session.connect.clean_start;
+  if (!tells) {
+    is_foreign |= session.expected == Exists::Maybe;
+    session_present = session.expected != Exists::No;
+  } else {
+    is_foreign &= session_present;
+  }
   if (session_present && session.expected == Exists::No) {
     fail("session-present: " + name + " was told of a session that it cannot have");
   }
   if (!session_present && session.expected == Exists::Yes) {
     fail("session-present: the session of " + name + " was lost");
   }
-  const bool reborn = std::exchange(session.is_reborn, false);
   session.is_new = !session_present;
-  if (!session_present) {
-    begin_session(session);
-  } else if (reborn) {
-    const bool haunted = session.is_haunted;
-    begin_session(session);
-    session.is_haunted = haunted;
-    session_present = false;
-  } else if (!tells && session.expected == Exists::Maybe) {
-    session.is_haunted = true;
-    for (Subscription& subscription : session.subscriptions) subscription.settled = never;
-  }
+  if (!session_present) begin_session(session);
+  if (is_foreign) session.is_haunted = true;
   session.exists = Exists::Yes;
   session.is_connecting = false;
   session.is_connected = true;
-  return session_present;
+  if (is_foreign) return Resumption::Foreign;
+  return session_present ? Resumption::Resumed : Resumption::New;
 }
 
 void Oracles::connection_lost(std::size_t client, std::int64_t since_ms) {
@@ -375,6 +374,7 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
 void Oracles::judge_order(Session& session, std::size_t client, const Event& event, MessageId id) {
   const Message& message = messages_[id];
   if (session.seen.contains(id) || message.facts.is_will || message.attempts > 1) return;
+  if (may_refuse_ && message.is_rewritten) return;
   for (const Subscription& subscription : session.subscriptions) {
     if (is_share(subscription.filter)) return;
   }
@@ -435,7 +435,7 @@ std::uint64_t Oracles::count_missing_shared(std::string& first) {
             !session.is_haunted && session.exists == Exists::Yes && session.begun < message.written;
         for (const Subscription& s : session.subscriptions) {
           if (s.filter == filter) {
-            steady &= s.unsubscribing == never;
+            steady &= s.unsubscribing == never && s.qos > 0;
             settled |= s.qos > 0 && s.settled < message.written;
           } else if (naive_match(s.filter, message.facts.topic)) {
             ++groups;

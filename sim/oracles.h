@@ -43,6 +43,12 @@ struct ConnectFacts {
   std::optional<std::uint32_t> expiry;  // seconds; none: never
 };
 
+enum class Resumption : std::uint8_t {
+  Resumed,
+  New,
+  Foreign,  // a session that the client cannot know: it must begin anew [MQTT-3.2.2-4]
+};
+
 // Which promises a crash leaves standing.
 enum class CrashBudget : std::uint8_t {
   Nothing,   // all that was acknowledged is still owed
@@ -59,6 +65,10 @@ class Oracles {
   const MessageFacts& facts_of(MessageId id) const { return messages_[id].facts; }
   // Written again. `forgotten`: as a new message, because the publisher's session was lost.
   void repeated(MessageId id);
+  // Written again under its identifier. While the disk is full the first one may have been refused
+  // without its publisher knowing, and those after it accepted.
+  void rewritten(MessageId id) { messages_[id].is_rewritten = true; }
+  void may_refuse() { may_refuse_ = true; }
   void accepted(MessageId id, Now now);
   void refused(MessageId id) { messages_[id].is_refused = true; }
   void will_armed(MessageId id) { messages_[id].written = ++tick_; }
@@ -66,8 +76,8 @@ class Oracles {
 
   // --- sessions ---
   void connect_written(std::size_t client, const ConnectFacts& facts);
-  // CONNACK. False: the session began anew.
-  bool connected(std::size_t client, bool session_present, Now now);
+  // CONNACK. What the client has to make of it.
+  Resumption connected(std::size_t client, bool session_present, Now now);
   // `since_ms`: wall time before which the broker cannot have seen it.
   void connection_lost(std::size_t client, std::int64_t since_ms);
   // Something that was acknowledged after the disk had it proves that CONNECT is on disk too.
@@ -112,6 +122,7 @@ class Oracles {
     std::int64_t expired_ms = 0;  // wall time; 0: not known
     std::uint32_t attempts = 1;
     bool is_refused = false;
+    bool is_rewritten = false;
     bool is_void = false;       // before a crash that may have taken it
     bool is_forbidden = false;  // a will that must not be seen
     bool is_seen = false;
@@ -171,6 +182,7 @@ class Oracles {
   std::vector<Session> sessions_;
   std::vector<Tick> crashes_;
   std::map<std::string, std::set<std::size_t>> share_members_;
+  bool may_refuse_ = false;
   std::string failure_;
   std::uint64_t digest_ = 0;
   std::uint64_t deliveries_ = 0;

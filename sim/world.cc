@@ -197,6 +197,7 @@ void World::draw_faults() {
   }
   faults.stall = drawn == 3;
   faults.full_disk = drawn == 4;
+  if (faults.full_disk) oracles_->may_refuse();
   faults.read_error = drawn == 5;
   has_leftovers_ |= faults.read_error;
   note("disk", drawn < 3    ? "slow"
