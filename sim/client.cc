@@ -20,7 +20,9 @@ void Client::connect(Node& to, const mqtt::ConnectView& fields) {
   kept_.clear();
   connack.reset();
   disconnected.reset();
-  if (fields.clean_start) unreleased_.clear();
+  if (fields.clean_start || session_ended_) unreleased_.clear();
+  // Before MQTT 5 a session that begins clean ends with its connection.
+  session_ended_ = version_ != mqtt::Version::V5 && fields.clean_start;
   std::vector<std::uint8_t> bytes(mqtt::size_of(fields));
   mqtt::write(fields, bytes.data());
   write(bytes);

@@ -107,6 +107,7 @@ class Client {
 
   std::string id_;
   mqtt::Version version_;
+  bool session_ended_ = false;  // with the last connection
   std::vector<std::uint8_t> kept_;
   std::vector<std::uint16_t> unreleased_;  // QoS 2 packet ids received and not released
 };

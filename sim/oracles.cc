@@ -58,7 +58,7 @@ std::string Oracles::payload_of(MessageId id) const {
   if (messages_[id].facts.is_clear) return "";
   std::string payload = "m" + std::to_string(id) + ":";
   // Sizes differ; a few are long.
-  payload.append(id % 7 + (id % 13 == 0 ? 200 : id % 29 == 0 ? 5000 : 0), '.');
+  payload.append(id % 7 + (id % 13 == 0 ? 200 : id % 29 == 0 ? 9000 : 0), '.');
   return payload;
 }
 
