@@ -19,7 +19,7 @@ namespace {
 using vmq::sim::World;
 using vmq::sim::WorldReport;
 
-constexpr std::uint64_t smoke_seeds = 60;
+constexpr std::uint64_t smoke_seeds = 300;
 
 struct Options {
   std::uint64_t seed = 0;

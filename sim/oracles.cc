@@ -141,7 +141,7 @@ void Oracles::connection_lost(std::size_t client, std::int64_t since_ms) {
   Session& session = sessions_[client];
   if (session.is_connecting) {
     // Whether CONNECT was taken is not known.
-    session.is_reborn |= session.expected == Exists::No || session.connect.expiry.has_value();
+    session.is_reborn |= session.expected != Exists::Yes || session.connect.expiry.has_value();
     session.exists = session.connect.clean_start || session.exists == Exists::No ? Exists::Maybe
                                                                                  : session.exists;
     if (session.connect.ends_with_connection) session.exists = Exists::Maybe;

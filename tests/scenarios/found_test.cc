@@ -171,5 +171,34 @@ TEST_P(Found, what_one_shard_has_applied_is_not_delivered_again_after_many_turns
   }
 }
 
+TEST_P(Found, a_share_group_gets_one_copy_of_what_shards_owe_each_other_after_a_crash) {
+  std::vector<Client*> members;
+  for (int i = 0; i < 8; ++i) {
+    Client& plain = client("plain" + std::to_string(i));
+    join(plain);
+    plain.subscribe("t", 2);
+    members.push_back(&client("member" + std::to_string(i)));
+    join(*members.back());
+    members.back()->subscribe("$share/g/t", 2);
+  }
+  Client& pub = client("pub");
+  join(pub);
+  for (int i = 0; i < 10; ++i) pub.publish("t", std::to_string(i), 2);
+  // The publisher's shard does its part; frames to the others do not arrive any more.
+  for (int i = 0; i < 20; ++i) {
+    for (std::uint8_t s = 0; s < node->shard_count(); ++s) {
+      node->turn(s, now, TurnLimits{.read_max = ~std::size_t{0}, .frames_max = 0});
+    }
+    store.step();
+  }
+  pub.read();
+  ASSERT_EQ(pub.acks.size(), 10u);
+  crash();
+  for (Client* member : members) join(*member);
+  std::size_t copies = 0;
+  for (const Client* member : members) copies += member->received.size();
+  EXPECT_EQ(copies, 10u);
+}
+
 }  // namespace
 }  // namespace vmq::sim
