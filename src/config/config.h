@@ -61,6 +61,7 @@ struct SessionConfig {
   std::uint16_t topic_alias_max_client = 0;  // announced: aliases a client may use towards us
   std::uint16_t topic_alias_max_broker = 0;  // aliases we use towards a client, at most
   std::uint16_t topic_max_depth = 10;        // levels of a topic name or filter
+  std::uint16_t keep_alive_max_s = 0;        // node.keep_alive_max; 0: as clients ask
   bool upgrade_outgoing_qos = false;
   bool suppress_lwt_on_session_takeover = false;
   bool disconnect_on_unauthorized_publish_v3 = false;

@@ -110,6 +110,7 @@ void read_session(const Settings& settings, SessionConfig& session) {
   session.topic_alias_max_client = narrow<std::uint16_t>(settings, "topic_alias_max_client");
   session.topic_alias_max_broker = narrow<std::uint16_t>(settings, "topic_alias_max_broker");
   session.topic_max_depth = narrow<std::uint16_t>(settings, "topic_max_depth");
+  session.keep_alive_max_s = narrow<std::uint16_t>(settings, "node.keep_alive_max");
   session.upgrade_outgoing_qos = settings.flag("upgrade_outgoing_qos");
   session.suppress_lwt_on_session_takeover = settings.flag("suppress_lwt_on_session_takeover");
   session.disconnect_on_unauthorized_publish_v3 =

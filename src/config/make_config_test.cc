@@ -114,6 +114,7 @@ TEST(MakeConfig, session_keys_arrive) {
           "max_last_will_delay = 5s\nmax_inflight_messages = 6\nmax_message_rate = 7\n"
           "max_message_size = 8\nreceive_max_client = 9\nreceive_max_broker = 10\n"
           "topic_alias_max_client = 11\ntopic_alias_max_broker = 12\ntopic_max_depth = 13\n"
+          "node.keep_alive_max = 14\n"
           "upgrade_outgoing_qos = on\nsuppress_lwt_on_session_takeover = on\n"
           "disconnect_on_unauthorized_publish_v3 = on\n")
           .session;
@@ -131,6 +132,7 @@ TEST(MakeConfig, session_keys_arrive) {
   EXPECT_EQ(session.topic_alias_max_client, 11);
   EXPECT_EQ(session.topic_alias_max_broker, 12);
   EXPECT_EQ(session.topic_max_depth, 13);
+  EXPECT_EQ(session.keep_alive_max_s, 14);
   EXPECT_TRUE(session.upgrade_outgoing_qos);
   EXPECT_TRUE(session.suppress_lwt_on_session_takeover);
   EXPECT_TRUE(session.disconnect_on_unauthorized_publish_v3);

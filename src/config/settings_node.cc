@@ -11,11 +11,11 @@ constexpr Setting kNodeSettings[] = {
     {"platform_data_dir", Type::Text, "./data", kHidden, Built::Works,
      "Directory that holds what the broker keeps."},
     {"node.shards", Type::Int, "0", kCommented | kOurs, Built::Works,
-     "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 1024},
+     "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 64},
     {"node.memory_max", Type::Bytes, "0", kCommented | kOurs, Built::Works,
-     "Memory of the process from which on publishes above QoS 0, and retained ones, are refused "
-     "with quota exceeded until it is below again; 0 chooses three quarters of what the machine, "
-     "or the control group, has.",
+     "Memory of the process from which on nothing is taken that would make it grow: publishes "
+     "above QoS 0 and retained ones, new subscriptions and new sessions are refused until it is "
+     "below again; 0 chooses three quarters of what the machine, or the control group, has.",
      "", Unit::Bytes, 0},
     {"node.queue_bytes_max", Type::Bytes, "64MB", kCommented | kOurs, Built::Works,
      "Most bytes that wait for one client, whatever the counts of max_online_messages and "
@@ -24,6 +24,11 @@ constexpr Setting kNodeSettings[] = {
     {"node.connection_buffer_max", Type::Bytes, "1MB", kCommented | kOurs, Built::Works,
      "Most unsent bytes kept for one slow client; what is above waits in its queue.", "",
      Unit::Bytes, 4096},
+    {"node.keep_alive_max", Type::Int, "0", kCommented | kOurs, Built::Works,
+     "Longest keep alive. An MQTT 5 client that asks for more, or for none, is told this one in "
+     "CONNACK (Server Keep Alive) and held to it; older clients cannot be told and keep theirs. 0 "
+     "takes what clients ask for.",
+     "", Unit::Seconds, 0, 65535},
     {"node.accept_backlog", Type::Int, "4096", kHidden | kOurs, Built::Works,
      "Connections that the system may hold ready before they are accepted.", "", Unit::None, 1,
      65535},

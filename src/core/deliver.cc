@@ -203,10 +203,11 @@ bool Shard::make_room(Session& session) {
                 std::min<std::size_t>(queue.inflight(),
                                       connections_[session.conn.slot()]->receive_maximum)
           : 0;
-  if (session.is_online() && is_long(queue.waiting())) slow_publisher(session);
+  const std::size_t waiting = session.is_online() ? counted_waiting(session) : queue.waiting();
+  if (session.is_online() && is_long(waiting)) slow_publisher(session);
   // While its publishers are being stopped, what is on its way from them still finds room.
   const bool too_many = count_max != config::kNoLimit && session.slowed == nullptr &&
-                        queue.waiting() >= count_max + inflight_room;
+                        waiting >= count_max + inflight_room;
   const bool full = too_many || queue.bytes() > limits.bytes_max;
   if (!full) return true;
   counters_.count(Plain::QueueMessageDrop);
@@ -244,7 +245,9 @@ void Shard::pump(Session& session) {
       continue;
     }
     if (queue.inflight() >= conn.receive_maximum) {  // [MQTT-3.3.4-9]
-      if (session.slowed != nullptr && is_short(queue.waiting())) release_publishers(session);
+      if (session.slowed != nullptr && is_short(counted_waiting(session))) {
+        release_publishers(session);
+      }
       return;
     }
     if (!entry.message) {
@@ -348,7 +351,7 @@ void Shard::on_drained(ConnId id) {
   if (conn->phase == Connection::Phase::Online) resume(id.slot());
   if (conn->session != no_slot) {
     Session& session = *sessions_[conn->session];
-    if (is_short(session.queue.waiting())) release_publishers(session);
+    if (is_short(counted_waiting(session))) release_publishers(session);
   }
   if (conn->session != no_slot) pump(*sessions_[conn->session]);
 }

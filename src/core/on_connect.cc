@@ -21,6 +21,15 @@ std::string drawn_client_id(Rng& rng) {
   return id;
 }
 
+// The keep alive that counts: the client's, or the longest one where the client can be told of it
+// [MQTT-3.2.2-21].
+std::uint16_t keep_alive_of(const config::SessionConfig& limits, const mqtt::ConnectView& connect) {
+  const std::uint16_t max = limits.keep_alive_max_s;
+  const bool is_bounded = max != 0 && connect.version == mqtt::Version::V5;
+  const bool is_longer = connect.keep_alive == 0 || connect.keep_alive > max;
+  return is_bounded && is_longer ? max : connect.keep_alive;
+}
+
 // What CONNACK tells a client that is let in: everything that differs from what it asked for and
 // from the standard's defaults.
 mqtt::ConnackFields connack_fields(const Connection& conn, const config::SessionConfig& limits,
@@ -29,6 +38,8 @@ mqtt::ConnackFields connack_fields(const Connection& conn, const config::Session
   if (!conn.is_v5()) return fields;
   fields.receive_maximum = limits.receive_max_broker;
   fields.topic_alias_maximum = limits.topic_alias_max_client;
+  const std::uint16_t keep_alive = keep_alive_of(limits, connect);
+  if (keep_alive != connect.keep_alive) fields.server_keep_alive = keep_alive;
   if (connect.client_id.empty()) fields.assigned_client_identifier = client_id;
   if (limits.message_size_max < config::kMqttPacketBytesMax) {
     fields.maximum_packet_size = limits.message_size_max + 131072;
@@ -205,9 +216,14 @@ void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connec
     return;
   }
 
+  std::uint32_t existing = find_session(mountpoint, client_id);
+  // A session that is there already costs nothing more, so its client may come back.
+  if (existing == no_slot && is_memory_short_) {
+    refuse_connect(slot, ReasonCode::ServerBusy, true, "memory is short");
+    return;
+  }
   // From here on the client is let in. One session a client id: who was there before goes
   // [MQTT-3.1.4-3].
-  std::uint32_t existing = find_session(mountpoint, client_id);
   if (existing != no_slot && sessions_[existing]->is_online()) {
     take_over(*sessions_[existing], connect.clean_start);
     existing = find_session(mountpoint, client_id);
@@ -250,8 +266,8 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
   conn.phase = Connection::Phase::Online;
   conn.session = session.slot;
   conn.is_bridge = connect.bridge;
-  conn.keep_alive_s = connect.keep_alive;
   const config::SessionConfig& limits = config().session;
+  conn.keep_alive_s = keep_alive_of(limits, connect);
   conn.receive_maximum =
       std::min({connect.receive_maximum, limits.inflight_max, limits.receive_max_client});
   conn.alias_max_in = v5 ? limits.topic_alias_max_client : std::uint16_t{0};
@@ -280,6 +296,7 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
   session.disconnected_at = {0};
   session.will_at = {0};
   session.queue.restart();
+  session.backlog_end = session.queue.next_seq();
   session.will.reset();
   if (connect.will) {
     const mqtt::WillView& will = *connect.will;

@@ -22,6 +22,7 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
     congested_.push_back(id_of(conn, slot));
     return false;
   }
+  if (!may_publish_now(slot)) return false;
   auto decoded = mqtt::decode_publish(conn.version, head.flags, body, scratch_);
   if (!decoded) {
     disconnect(slot, mqtt::reason_of(decoded.error()), mqtt::to_string(decoded.error()));

@@ -87,7 +87,8 @@ ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subs
     return ReasonCode::QuotaExceeded;
   }
   const std::uint32_t max = config().session.subscriptions_max;
-  if (max != config::kNoLimit && session.subscriptions.size() >= max) {
+  // Replacing a subscription costs nothing more.
+  if (is_memory_short_ || (max != config::kNoLimit && session.subscriptions.size() >= max)) {
     const std::optional<topic::FilterId> known = shared_.subscriptions.find(key);
     if (!known || find_subscription(session, *known) == session.subscriptions.end()) {
       counters_.count(PerVersion::SubscribeError, v5);

@@ -287,6 +287,10 @@ class Shard {
   void lose_patience(Session& session);
   void send_slow(const Publisher& publisher, bool slow);
   void on_slow(ConnId id, bool slow);
+  // max_message_rate: false when the client has published enough in this second.
+  bool may_publish_now(std::uint32_t slot);
+  bool waits_for_us(const Connection& conn) const;
+  std::size_t counted_waiting(const Session& session) const;
   bool is_long(std::size_t waiting) const;
   bool is_short(std::size_t waiting) const;
 
@@ -369,6 +373,7 @@ class Shard {
     KeepAlive,
     Lifetime,
     Retry,
+    Rate,
     SessionDue,  // its will or its end
     Reload,
     Patience,

@@ -75,8 +75,8 @@ class ShardCore {
   // The store can (not) take writes: durable publishes are refused while it cannot, and publishers
   // are not read from while it is congested. Call when either changed.
   void on_store_health(bool writable, bool congested);
-  // The process holds more memory than it should (or no longer does): what would be queued or
-  // retained is refused while it does.
+  // The process holds more memory than it should (or no longer does): what would be queued,
+  // retained or remembered is refused while it does.
   void on_memory(bool is_short);
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);

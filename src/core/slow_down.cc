@@ -77,6 +77,46 @@ void Shard::on_slow(ConnId id, bool slow) {
   }
 }
 
+// A client that publishes faster than it may is not read from until its second is over. Nothing of
+// it is lost: what it sends waits in its own socket.
+bool Shard::may_publish_now(std::uint32_t slot) {
+  const std::uint32_t max = config().session.message_rate_max;
+  if (max == config::kNoLimit) return true;
+  Connection& conn = *connections_[slot];
+  if (conn.rate_until <= now_.instant) {
+    conn.rate_until = now_.instant + seconds(1);
+    conn.rate_count = 0;
+  }
+  if (conn.rate_count < max) {
+    ++conn.rate_count;
+    return true;
+  }
+  // Other causes may resume the connection before; the second is waited for once.
+  if (conn.rate_count == max) {
+    ++conn.rate_count;
+    timers_.add(conn.rate_until, {TimerKind::Rate, slot, conn.incarnation});
+  }
+  return false;
+}
+
+// The connection is not read from for a reason that is not its client's silence: its keep alive
+// cannot run out meanwhile. A client that does not read its answers is another matter.
+bool Shard::waits_for_us(const Connection& conn) const {
+  return conn.is_paused && !conn.outbox.is_blocked();
+}
+
+// What counts against max_online_messages. With override_max_online_messages what waited before the
+// client came does not.
+std::size_t Shard::counted_waiting(const Session& session) const {
+  const session::OutboundQueue& queue = session.queue;
+  const std::size_t waiting = queue.waiting();
+  if (!config().queue.override_online_max || session.backlog_end <= queue.head_seq()) {
+    return waiting;
+  }
+  const std::uint64_t came_since = queue.next_seq() - session.backlog_end;
+  return std::min(waiting, static_cast<std::size_t>(came_since));
+}
+
 // Half of a bound is where waiting begins, a quarter where it ends.
 bool Shard::is_long(std::size_t waiting) const {
   const std::uint32_t max = config().queue.online_max;

@@ -76,6 +76,8 @@ struct Connection {
   std::uint32_t blocked_messages = 0;  // QoS 0 messages put into the outbox since it blocked
   std::uint64_t ask = 0;
   Instant last_received{0};
+  Instant rate_until{0};         // end of the second in which publishes are being counted
+  std::uint32_t rate_count = 0;  // publishes taken in it
   session::Outbox outbox;
   std::string peer;
   std::unique_ptr<ConnExtras> extras;
@@ -120,6 +122,7 @@ struct Session {
   bool inbound_is_from_disk = false;     // inbound_qos2 may name identifiers that are free by now
   bool is_waiting_for_disk = false;      // in Shard::waiting_
   std::uint64_t created_generation = 0;  // of the subscription index
+  std::uint64_t backlog_end = 0;         // entries below had waited for this connection
   std::uint64_t hash = 0;
   ConnId conn;
   const std::string* mountpoint = nullptr;

@@ -20,6 +20,7 @@ void Shard::on_timer() {
       case TimerKind::KeepAlive:
       case TimerKind::Lifetime:
       case TimerKind::Retry:
+      case TimerKind::Rate:
         on_connection_timer(*timer);
         break;
       case TimerKind::SessionDue:
@@ -51,6 +52,7 @@ void Shard::on_connection_timer(const Timer& timer) {
   switch (timer.kind) {
     case TimerKind::KeepAlive: {
       // One and a half times the interval [MQTT-3.1.2-22].
+      if (waits_for_us(*conn)) conn->last_received = now_.instant;
       const Instant due = conn->last_received + milliseconds(conn->keep_alive_s * 1500ll);
       if (due > now_.instant) {
         timers_.add(due, timer);
@@ -62,6 +64,9 @@ void Shard::on_connection_timer(const Timer& timer) {
     }
     case TimerKind::Lifetime:
       disconnect(timer.slot, ReasonCode::MaximumConnectTime);
+      return;
+    case TimerKind::Rate:
+      resume(timer.slot);
       return;
     default:
       retry(*sessions_[conn->session]);
@@ -110,7 +115,8 @@ void Shard::sweep_timers() {
       case TimerKind::Connect:
       case TimerKind::KeepAlive:
       case TimerKind::Lifetime:
-      case TimerKind::Retry: {
+      case TimerKind::Retry:
+      case TimerKind::Rate: {
         const Connection* conn = find({(timer.incarnation << 32) | timer.slot});
         if (conn == nullptr || conn->phase == Connection::Phase::Closing) return false;
         return (timer.kind == TimerKind::Connect) != (conn->phase == Connection::Phase::Online);

@@ -18,9 +18,7 @@
 namespace vmq::node {
 namespace {
 
-// ShardId is a byte, and the store is opened before it is known how many shards its contents ask
-// for.
-constexpr std::uint8_t shards_max = 255;
+constexpr std::uint8_t shards_max = topic::SessionHandle::shards_max;
 
 std::uint64_t system_seed() {
   std::uint64_t seed = 0;
@@ -220,9 +218,10 @@ void Node::watch_memory() {
   const std::uint64_t used = heap_resident_bytes();
   if (!memory_.update(used)) return;
   if (memory_.is_short()) {
-    log_.warning("memory_short", {{"used", used},
-                                  {"limit", memory_.limit()},
-                                  {"effect", "publishes above QoS 0 or retained are refused"}});
+    log_.warning("memory_short",
+                 {{"used", used},
+                  {"limit", memory_.limit()},
+                  {"effect", "what would be queued, retained or remembered is refused"}});
   } else {
     log_.info("memory_enough_again", {{"used", used}, {"limit", memory_.limit()}});
   }

@@ -2,7 +2,7 @@
 import time
 
 import mqtt_wire as wire
-from harness import Case, Closed, versions
+from harness import Case, Closed, cases, ours, versions
 
 
 class KeepAlive(Case):
@@ -58,6 +58,28 @@ class KeepAlive(Case):
 
     @versions(4, 5)
     def test_zero_turns_it_off(self, version):
+        client = self.connect(version, keep_alive=0)
+        time.sleep(2.5)
+        client.ping()
+
+
+@ours("a setting of ours")
+class ServerKeepAlive(Case):
+    settings = {"node.keep_alive_max": "1"}
+
+    @cases(longer=100, none=0)
+    def test_3_2_2_21_the_server_may_shorten_it(self, asked):
+        client = self.connect(keep_alive=asked)
+        self.assertEqual(1, client.connack.props["server_keep_alive"])
+        began = time.monotonic()
+        self.assertEqual(0x8D, client.expect_closed())
+        self.assertGreaterEqual(time.monotonic() - began, 1.3)
+
+    def test_it_is_not_sent_to_a_client_that_asks_for_no_more(self):
+        self.assertNotIn("server_keep_alive", self.connect(keep_alive=1).connack.props)
+
+    @versions(3, 4)
+    def test_older_clients_keep_theirs(self, version):
         client = self.connect(version, keep_alive=0)
         time.sleep(2.5)
         client.ping()

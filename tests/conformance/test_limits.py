@@ -96,6 +96,45 @@ class Upgrade(LimitCase):
 
 
 @ours("settings of ours")
+class Rate(LimitCase):
+    settings = {"max_message_rate": "5"}
+
+    @versions(4, 5)
+    def test_a_fast_publisher_is_slowed_and_loses_nothing(self, version):
+        client, publisher = self.connect(version), self.connect(version)
+        client.subscribe(self.topic(), qos=1)
+        began = time.monotonic()
+        for n in range(12):
+            publisher.send(wire.publish(self.topic(), b"%d" % n, n % 2, n if n % 2 else None,
+                                        version=version))
+        for n in range(12):
+            client.receive_publish(self.topic(), b"%d" % n, n % 2)
+        self.assertGreater(time.monotonic() - began, 1.9)
+        for n in range(1, 12, 2):
+            publisher.expect(wire.PUBACK, packet_id=n)
+
+    def test_others_are_not_slowed(self):
+        client = self.connect()
+        client.subscribe(self.topic())
+        fast = self.connect()
+        fast.send(wire.publish(self.topic("other"), b"x", 0) * 50)
+        self.connect().publish(self.topic(), b"calm", 0)
+        began = time.monotonic()
+        client.receive_publish(self.topic(), b"calm")
+        self.assertLess(time.monotonic() - began, 5)
+
+
+@ours("settings of ours")
+class OverrideOnline(LimitCase):
+    settings = {"max_offline_messages": "50", "max_online_messages": "4",
+                "override_max_online_messages": "on"}
+
+    def test_a_long_offline_queue_is_delivered_whole(self):
+        publisher = self.fill(50)
+        self.assertEqual(list(range(50)), self.drain(publisher))
+
+
+@ours("settings of ours")
 class Retry(LimitCase):
     settings = {"retry_interval": "1"}
 
