@@ -128,7 +128,10 @@ void Agent::lose(Loss loss, Now now) {
   constexpr std::array names = {"cut", "closed", "crash", "takeover"};
   note("lost", names[static_cast<std::size_t>(loss)]);
   // Whether CONNECT was taken, and cancelled a will that waited, is not known.
-  if (phase_ == Phase::Connecting) delayed_.reset();
+  if (phase_ == Phase::Connecting) {
+    delayed_.reset();
+    taken_over_.reset();
+  }
   lose_will(loss, now);
   // When the broker noticed is not known; it was not before the client last saw the connection.
   const bool is_fresh = client_.is_open() && !is_disconnecting_;
@@ -155,15 +158,25 @@ void Agent::lose_will(Loss loss, Now now) {
     if (durable && delay == 0) due_.push_back({will.message, 0, true});
     return;
   }
-  if (delay == 0) {
-    due_.push_back({will.message, 0, durable});
-    return;
-  }
-  delayed_ = Will{will.message, delay, durable};
   delayed_until_ms_ = now.wall.ms + delay * 1000ll;
+  if (loss == Loss::Takeover) {
+    taken_over_ = Will{will.message, delay, durable};
+  } else if (delay == 0) {
+    due_.push_back({will.message, 0, durable});
+  } else {
+    delayed_ = Will{will.message, delay, durable};
+  }
 }
 
 void Agent::resume_will(bool session_present, Now now) {
+  if (taken_over_) {
+    if (taken_over_->delay_s == 0) {
+      due_.push_back(*taken_over_);
+    } else {
+      delayed_ = taken_over_;
+    }
+    taken_over_.reset();
+  }
   if (!delayed_) return;
   const Will will = *std::exchange(delayed_, std::nullopt);
   if (!session_present) {
@@ -178,6 +191,7 @@ void Agent::crashed(CrashBudget budget, Now now) {
   taken_back_.clear();
   std::erase_if(due_, [](const Will& will) { return !will.is_durable; });
   if (delayed_ && !delayed_->is_durable) delayed_.reset();
+  taken_over_.reset();
   if (budget == CrashBudget::Nothing) return;
   due_.clear();
   delayed_.reset();

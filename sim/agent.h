@@ -127,6 +127,8 @@ class Agent {
   std::optional<Will> will_;     // of this connection
   std::vector<Will> due_;        // must have been published in the end
   std::optional<Will> delayed_;  // due unless the client comes back in time
+  // Of a connection that a newer one takes the place of: that it did is known with CONNACK.
+  std::optional<Will> taken_over_;
   std::int64_t delayed_until_ms_ = 0;
   std::vector<MessageId> taken_back_;  // must not be published, once the disk knows it
 };

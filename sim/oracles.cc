@@ -173,6 +173,10 @@ void Oracles::crashed(CrashBudget budget) {
         session.connect.ends_with_connection = false;
         session.is_haunted = true;
       }
+    } else if (!session.is_connected && session.exists == Exists::Yes && unsure &&
+               session.connect.expiry) {
+      // That it was resumed is perhaps not on disk, and by what is there its time may be over.
+      session.exists = Exists::Maybe;
     } else if (!session.is_connected && session.exists == Exists::No && unsure) {
       session.exists = Exists::Maybe;
       session.is_haunted = true;
@@ -375,6 +379,9 @@ void Oracles::judge_order(Session& session, std::size_t client, const Event& eve
   const Message& message = messages_[id];
   if (session.seen.contains(id) || message.facts.is_will || message.attempts > 1) return;
   if (may_refuse_ && message.is_rewritten) return;
+  // What went out at QoS 0 did not wait for the disk: after a crash the publisher's repetition is a
+  // first one, also to who was away then and has seen what came after it.
+  if (message.is_rewritten && event.message.qos == 0 && !crashes_.empty()) return;
   for (const Subscription& subscription : session.subscriptions) {
     if (is_share(subscription.filter)) return;
   }
