@@ -4,24 +4,13 @@
 
 #include "base/expect.h"
 #include "core/shard.h"
+#include "session/expiry.h"
 
 namespace vmq::core {
 
 namespace {
 
 using session::Delivery;
-
-// What is left of a message's expiry interval, in whole seconds [MQTT-3.3.2-6]; none when it has
-// none.
-std::optional<std::uint32_t> remaining_expiry(WallTime expires_at, WallTime now) {
-  if (expires_at.ms == 0) return std::nullopt;
-  const std::int64_t left = (expires_at - now).ms;
-  return static_cast<std::uint32_t>(left <= 0 ? 0 : (left + 999) / 1000);
-}
-
-bool is_expired(WallTime expires_at, WallTime now) {
-  return expires_at.ms != 0 && expires_at <= now;
-}
 
 }  // namespace
 
@@ -87,7 +76,7 @@ void Shard::deliver_qos0(Publication& publication, Session& session, bool retain
   header.payload_size = view.payload.size();
   if (v5) {
     header.forwardable = view.properties;
-    header.message_expiry_interval = remaining_expiry(view.expires_at, now_.wall);
+    header.message_expiry_interval = session::remaining_expiry(view.expires_at, now_.wall);
     header.subscription_identifiers = ids;
     if (is_too_large(conn, mqtt::publish_layout(header).packet_size)) return;
     if (conn.alias_max_out != 0) use_alias(conn, header);
@@ -166,6 +155,10 @@ void Shard::enqueue(Publication& publication, Session& session, session::QueueEn
   session::OutboundQueue& queue = session.queue;
   if (!session.is_online() && session.durable == nullptr) {
     counters_.count(Plain::QueueMessageUnhandled);
+    return;
+  }
+  if (!session.is_online() && session::is_now_or_never(publication.view.expires_at)) {
+    counters_.count(Plain::QueueMessageExpired);
     return;
   }
   if (!make_room(session)) return;
@@ -254,7 +247,8 @@ void Shard::pump(Session& session) {
       request_messages(session);
       return;
     }
-    if (entry.state == Delivery::Queued && is_expired(entry.message->expires_at(), now_.wall)) {
+    if (entry.state == Delivery::Queued &&
+        session::has_expired(entry.message->expires_at(), now_.wall)) {
       counters_.count(Plain::QueueMessageExpired);
       finish_entry(session, index);
       continue;
@@ -312,7 +306,7 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
   header.payload_size = message.payload().size();
   if (v5) {
     header.forwardable = message.properties();
-    header.message_expiry_interval = remaining_expiry(message.expires_at(), now_.wall);
+    header.message_expiry_interval = session::remaining_expiry(message.expires_at(), now_.wall);
     header.subscription_identifiers = ids;
   }
   mqtt::PublishLayout layout = mqtt::publish_layout(header);

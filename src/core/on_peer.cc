@@ -15,6 +15,7 @@
 #include "base/expect.h"
 #include "core/byte_io.h"
 #include "core/shard.h"
+#include "session/expiry.h"
 #include "session/message_record.h"
 
 namespace vmq::core {
@@ -131,6 +132,11 @@ void Shard::on_frame(std::uint8_t from, ByteView frame) {
     targets_.push_back({subscriber, in.u32()});
   }
   VMQ_EXPECT(in.ok());
+  // The way here may have been long: a full ring, or a crash [MQTT-3.3.2-5].
+  if (session::has_expired(publication.view.expires_at, now_.wall)) {
+    counters_.count(Plain::QueueMessageExpired, count);
+    return;
+  }
   if (again) {
     deliver_again(publication, in);
     return;

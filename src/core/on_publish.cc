@@ -4,6 +4,7 @@
 
 #include "base/expect.h"
 #include "core/shard.h"
+#include "session/expiry.h"
 #include "topic/validate.h"
 
 namespace vmq::core {
@@ -75,7 +76,7 @@ void Shard::accept_publish(std::uint32_t slot, const mqtt::PublishView& packet,
       packet.retain};
   use_received_packet(publication, packet, head, body, conn.is_v5());
   if (packet.message_expiry_interval) {
-    publication.view.expires_at = now_.wall + seconds(*packet.message_expiry_interval);
+    publication.view.expires_at = session::expiry_time(now_.wall, *packet.message_expiry_interval);
   }
   if (packet.retain) retain(publication, *session.mountpoint);
   publisher_ = {shard_, id_of(conn, slot)};

@@ -5,6 +5,7 @@
 
 #include "base/expect.h"
 #include "core/shard.h"
+#include "session/expiry.h"
 
 namespace vmq::core {
 
@@ -133,7 +134,7 @@ void Shard::deliver_run(Publication& publication, std::span<const Target> target
 
 void Shard::reroute_share(std::uint32_t share, const session::MessageView& message,
                           const Session& from) {
-  if (message.expires_at.ms != 0 && message.expires_at <= now_.wall) {
+  if (session::has_expired(message.expires_at, now_.wall)) {
     counters_.count(Plain::QueueMessageExpired);
     return;
   }

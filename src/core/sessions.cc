@@ -5,6 +5,7 @@
 #include "base/expect.h"
 #include "core/session_record.h"
 #include "core/shard.h"
+#include "session/expiry.h"
 #include "session/message_record.h"
 
 namespace vmq::core {
@@ -146,7 +147,8 @@ void Shard::publish_will(Session& session) {
   if (will == nullptr) return;
   Publication publication;
   publication.view = will->message->view();
-  if (will->expiry_s) publication.view.expires_at = now_.wall + seconds(*will->expiry_s);
+  if (will->expiry_s)
+    publication.view.expires_at = session::expiry_time(now_.wall, *will->expiry_s);
   if (publication.view.retain) retain(publication, *session.mountpoint);
   route(publication, session.mountpoint, nullptr);
 }

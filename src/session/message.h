@@ -21,7 +21,7 @@ struct MessageView {
   std::string_view topic;
   ByteView properties;  // encoded v5 properties to pass on unchanged
   ByteView payload;
-  WallTime expires_at{0};  // 0: never
+  WallTime expires_at{0};  // expiry.h; 0: never
   std::uint8_t qos = 0;
   bool retain = false;
 };

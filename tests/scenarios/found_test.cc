@@ -200,5 +200,32 @@ TEST_P(Found, a_share_group_gets_one_copy_of_what_shards_owe_each_other_after_a_
   EXPECT_EQ(copies, 10u);
 }
 
+TEST_P(Found, a_message_that_expires_on_its_way_to_another_shard_is_not_delivered) {
+  std::vector<Client*> subs;
+  for (int i = 0; i < 8; ++i) {
+    subs.push_back(&online("sub" + std::to_string(i)));
+    subs.back()->subscribe("t", static_cast<std::uint8_t>(i % 3));
+  }
+  Client& pub = online("pub");
+  pub.publish(Outgoing{"t", "brief", 1, false, false, 7, 5});
+  for (int i = 0; i < 3; ++i) {
+    for (std::uint8_t s = 0; s < node->shard_count(); ++s) {
+      node->turn(s, now, TurnLimits{.read_max = ~std::size_t{0}, .frames_max = 0});
+    }
+  }
+  std::size_t in_time = 0;
+  for (Client* sub : subs) {
+    sub->read();
+    in_time += sub->received.size();
+  }
+  pass(seconds(5));
+  std::size_t in_all = 0;
+  for (const Client* sub : subs) in_all += sub->received.size();
+  EXPECT_EQ(in_all, in_time);
+  const std::uint64_t expired = node->counted(core::Plain::QueueMessageExpired);
+  EXPECT_EQ(in_time + expired, subs.size());
+  EXPECT_EQ(expired > 0, GetParam() > 1);
+}
+
 }  // namespace
 }  // namespace vmq::sim

@@ -97,6 +97,70 @@ TEST_P(Mqtt5, a_message_begun_to_be_delivered_does_not_expire) {
   EXPECT_EQ(sub.received[0].expiry, 0u);
 }
 
+TEST_P(Mqtt5, an_expiry_of_0_is_now_or_never_at_every_qos) {
+  std::vector<Client*> there;
+  std::vector<Client*> away;
+  for (int i = 0; i < 9; ++i) {
+    const auto qos = static_cast<std::uint8_t>(i % 3);
+    there.push_back(&client("there" + std::to_string(i)));
+    join(*there.back());
+    there.back()->subscribe("t", qos);
+    away.push_back(&client("away" + std::to_string(i)));
+    join(*away.back());
+    away.back()->subscribe("t", qos);
+  }
+  run();
+  for (Client* sub : away) sub->cut();
+  run();
+  Client& pub = online("pub");
+  for (std::uint8_t qos = 0; qos < 3; ++qos) {
+    Outgoing message = expiring("now " + std::to_string(qos), 0, true);
+    message.qos = qos;
+    message.packet_id = static_cast<std::uint16_t>(10 + qos);
+    pub.publish(message);
+  }
+  run();
+  for (const Client* sub : there) {
+    ASSERT_EQ(payloads(*sub), (Strings{"now 0", "now 1", "now 2"})) << sub->id();
+    for (const Received& message : sub->received) EXPECT_EQ(message.expiry, 0u);
+  }
+  // In the same moment: who was away, and who subscribes later, finds nothing.
+  for (Client* sub : away) {
+    join(*sub);
+    EXPECT_EQ(payloads(*sub), Strings{}) << sub->id();
+  }
+  Client& late = online("late");
+  late.subscribe("t", 1);
+  run();
+  EXPECT_EQ(payloads(late), Strings{});
+}
+
+TEST_P(Mqtt5, an_expiry_of_0_waits_a_second_for_a_window_and_no_longer) {
+  Client& sub = client("sub");
+  sub.answers = false;
+  mqtt::ConnectView fields = sub.connect_fields();
+  fields.session_expiry_interval = 3600;
+  fields.receive_maximum = 1;
+  sub.connect(*node, fields);
+  run();
+  sub.subscribe("t", 1);
+  run();
+  Client& pub = online("pub");
+  pub.publish({"t", "first", 1, false, false, 1, {}});
+  pub.publish({"t", "in time", 1, false, false, 2, 0});
+  run();
+  pass(milliseconds(900));
+  sub.send_ack(PacketType::Puback, sub.received[0].packet_id);
+  run();
+  ASSERT_EQ(payloads(sub), (Strings{"first", "in time"}));
+  pub.publish({"t", "too late", 1, false, false, 3, 0});
+  run();
+  pass(milliseconds(1000));
+  sub.send_ack(PacketType::Puback, sub.received[1].packet_id);
+  run();
+  EXPECT_EQ(sub.received.size(), 2u);
+}
+
 TEST_P(Mqtt5, a_qos_2_exchange_goes_on_though_its_message_has_expired) {
   Client& pub = online("pub");
   pub.answers = false;
