@@ -4,6 +4,9 @@
 // a question that waited longer than that is about a connection that is gone. A question that is
 // dropped gets no answer; its client runs into the time-out, which is what an overloaded node owes
 // it, where "wrong password" would be a lie that some clients never try again after.
+//
+// A password that was right before is answered at once, on the thread that asks: a storm of clients
+// that come back neither waits for hashes nor keeps others waiting (auth/verdict_cache.h).
 #pragma once
 
 #include <condition_variable>
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include "auth/password_file.h"
+#include "auth/verdict_cache.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/effects.h"
@@ -25,7 +29,7 @@ namespace vmq::node {
 
 class Hasher {
  public:
-  // Called on a hashing thread.
+  // Called on a hashing thread, or within ask().
   using Answer = std::function<void(ShardId, core::AskId, core::Verdict)>;
   struct Options {
     std::size_t threads = 1;
@@ -43,6 +47,8 @@ class Hasher {
   void ask(ShardId shard, core::Ask ask);
   void set_table(auth::PasswordSnapshot table);
   std::uint64_t dropped() const;
+  // Questions for which a hash was computed.
+  std::uint64_t hashed() const;
 
  private:
   struct Question {
@@ -51,6 +57,8 @@ class Hasher {
     Instant asked_at;
   };
   void run();
+  bool is_known(const core::Ask& ask);
+  core::Verdict verify(const auth::PasswordSnapshot& table, const core::Ask& ask);
 
   const Options options_;
   const Answer answer_;
@@ -58,7 +66,9 @@ class Hasher {
   std::condition_variable has_work_;
   std::deque<Question> questions_;
   auth::PasswordSnapshot table_;  // shared with hashes that are under way
+  auth::VerdictCache verdicts_;
   std::uint64_t dropped_ = 0;
+  std::uint64_t hashed_ = 0;
   bool is_stopping_ = false;
   std::vector<std::thread> threads_;
 };
