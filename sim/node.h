@@ -36,7 +36,7 @@ struct NodeOptions {
   std::uint8_t shards = 1;
   core::Limits limits;
   config::Config config;
-  core::HookChain hooks;
+  core::HookChain hooks{.is_open = true};
   std::uint64_t seed = 1;
   // The most bytes of a wire that one turn hands to a core.
   std::size_t read_max = 64 * 1024;

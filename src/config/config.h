@@ -213,6 +213,8 @@ struct ListenerConfig {
 
 struct Config {
   bool allow_anonymous = false;
+  // Those that are switched on, in the order of their start, which is that of their chains.
+  std::vector<std::string> plugins = {"vmq_acl", "vmq_passwd"};
   NetsplitConfig netsplit;
   SessionConfig session;
   QueueConfig queue;

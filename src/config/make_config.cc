@@ -142,6 +142,20 @@ void read_file_auth(const Settings& settings, FileAuthConfig& auth) {
   auth.acl_reload_interval = seconds(count(settings, "vmq_acl.acl_reload_interval"));
 }
 
+// Those with a priority by it, then the others; by name where that is equal.
+std::vector<std::string> plugins_of(const Settings& settings) {
+  std::vector<std::pair<std::int64_t, std::string>> ordered;
+  for (const auto& [key, value] : settings.all()) {
+    if (value.words.size() != 2 || value.words[0] != "plugins" || value.value.number != 1) continue;
+    const EffectiveValue* priority = settings.get(key + ".priority");
+    ordered.emplace_back(priority == nullptr ? kAnyMax : priority->value.number, value.words[1]);
+  }
+  std::sort(ordered.begin(), ordered.end());
+  std::vector<std::string> names;
+  for (auto& [priority, name] : ordered) names.push_back(std::move(name));
+  return names;
+}
+
 void read_log(const Settings& settings, LogConfig& log) {
   log.console = pick(settings, "log.console", kLogConsoles);
   log.level = pick(settings, "log.console.level", kLogLevels);
@@ -190,6 +204,7 @@ void read_node(const Settings& settings, NodeConfig& node) {
 Config make_config(const Settings& settings) {
   Config config;
   config.allow_anonymous = settings.flag("allow_anonymous");
+  config.plugins = plugins_of(settings);
   config.share_policy = pick(settings, "shared_subscription_policy", kSharePolicies);
   config.retained_sweep_interval = seconds(count(settings, "expire_retain_cache"));
   read_netsplit(settings, config.netsplit);

@@ -56,6 +56,7 @@ TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_the_node) {
   const Config own;
   const Config made = config_of("");
   EXPECT_EQ(made.allow_anonymous, own.allow_anonymous);
+  EXPECT_EQ(made.plugins, own.plugins);
   EXPECT_EQ(made.netsplit.allow_register, own.netsplit.allow_register);
   EXPECT_EQ(made.netsplit.allow_publish, own.netsplit.allow_publish);
   EXPECT_EQ(made.netsplit.allow_subscribe, own.netsplit.allow_subscribe);
@@ -157,6 +158,17 @@ TEST(MakeConfig, words_become_enumerators) {
   EXPECT_EQ(config.log.console_format, LogFormat::Json);
   EXPECT_EQ(config.systree.qos, 2);
   EXPECT_EQ(config.systree.interval, milliseconds(500));
+}
+
+TEST(MakeConfig, plugins_start_by_priority_then_by_name) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(config_of("plugins.vmq_acl = off\n").plugins, Names{"vmq_passwd"});
+  EXPECT_EQ(config_of("plugins.vmq_passwd.priority = 5\n").plugins,
+            (Names{"vmq_passwd", "vmq_acl"}));
+  EXPECT_EQ(config_of("plugins.mine = on\nplugins.other = off\nplugins.vmq_acl.priority = 10\n"
+                      "plugins.vmq_passwd.priority = 9\n")
+                .plugins,
+            (Names{"vmq_passwd", "vmq_acl", "mine"}));
 }
 
 TEST(MakeConfig, storage_keys_of_vernemq_are_mapped) {

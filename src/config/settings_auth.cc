@@ -9,12 +9,15 @@ constexpr Setting kAuthSettings[] = {
      "Start plugin application $name."},
     {"plugins.$name.path", Type::Directory, kUnset, kCommented, Built::NotBuilt,
      "Directory of an external plugin."},
-    {"plugins.$name.priority", Type::Int, kUnset, kCommented, Built::NotBuilt,
-     "Start order (lower first) = hook chain order; plugins without one come after."},
+    {"plugins.$name.priority", Type::Int, kUnset, kCommented, Built::Works,
+     "Place of a plugin in the chains of its hooks: the lowest is asked first, those without a "
+     "priority come last, by name."},
     {"plugins.vmq_passwd", Type::Flag, "on", kPlain, Built::Works,
      "Checks user names and passwords against vmq_passwd.password_file."},
     {"plugins.vmq_acl", Type::Flag, "on", kPlain, Built::Works,
-     "Checks topics against vmq_acl.acl_file."},
+     "Checks topics against vmq_acl.acl_file. Where no plugin answers for topics, nobody may "
+     "publish "
+     "or subscribe."},
     {"plugins.vmq_diversity", Type::Flag, "off", kPlain, Built::NotBuilt, "Lua plugin."},
     {"plugins.vmq_webhooks", Type::Flag, "off", kPlain, Built::NotBuilt, "HTTP webhooks plugin."},
     {"plugins.vmq_bridge", Type::Flag, "off", kPlain, Built::NotBuilt, "MQTT bridge plugin."},

@@ -63,9 +63,9 @@ constexpr ListenerRow kRows[] = {
      kNotBuilt, "Name of that header."},
     {"allow_anonymous_override", Type::Flag, kUnset, kNowhere, kUnset, kMqtt, "off", kWorks,
      "Admits every client of this listener without asking any authentication plugin."},
-    {"auth_plugins", Type::List, kUnset, kNowhere, kUnset, kMqtt, kUnset, kNotBuilt,
+    {"auth_plugins", Type::List, kUnset, kNowhere, kUnset, kMqtt, kUnset, kWorks,
      "Plugins that decide here who may connect, in this order. Each must be switched on."},
-    {"authz_plugins", Type::List, kUnset, kNowhere, kUnset, kMqtt, kUnset, kNotBuilt,
+    {"authz_plugins", Type::List, kUnset, kNowhere, kUnset, kMqtt, kUnset, kWorks,
      "Plugins that decide here who may publish and subscribe, in this order. Each must be switched "
      "on."},
     {"allowed_protocol_versions", Type::ProtocolLevels, kUnset, kMqtt, "3,4,5,131", kMqtt, kUnset,

@@ -20,8 +20,8 @@ void Shard::begin_authentication(std::uint32_t slot, const mqtt::FrameHead& head
   const ByteView data = connect.authentication_data.value_or(ByteView{});
   const HookClient client{connect.client_id, listener(conn).mountpoint, connect.user_name,
                           conn.peer};
-  continue_authentication(
-      slot, auth_step(hooks_, client, conn.extras->auth_method, data, conn.extras->auth_state));
+  continue_authentication(slot, auth_step(hooks_of(conn), client, conn.extras->auth_method, data,
+                                          conn.extras->auth_state));
 }
 
 void Shard::on_auth(std::uint32_t slot, const mqtt::AuthView& packet) {
@@ -53,8 +53,8 @@ void Shard::on_auth(std::uint32_t slot, const mqtt::AuthView& packet) {
     client = {connect->client_id, listener(conn).mountpoint, connect->user_name, conn.peer};
   }
   const ByteView data = packet.data.value_or(ByteView{});
-  continue_authentication(
-      slot, auth_step(hooks_, client, conn.extras->auth_method, data, conn.extras->auth_state));
+  continue_authentication(slot, auth_step(hooks_of(conn), client, conn.extras->auth_method, data,
+                                          conn.extras->auth_state));
 }
 
 void Shard::continue_authentication(std::uint32_t slot, const AuthStep& step) {

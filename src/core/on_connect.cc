@@ -164,18 +164,21 @@ Answer Shard::admit(std::uint32_t slot, const mqtt::ConnectView& connect) {
   if (config().allow_anonymous || listener(conn).allow_anonymous_override) return Answer::Ok;
   const HookClient client{connect.client_id, listener(conn).mountpoint, connect.user_name,
                           conn.peer};
-  if (!conn.has_verdict) {
-    const Answer answer = ask_register(hooks_, client, connect.password);
-    if (answer != Answer::Later) return answer;
-    conn.phase = Connection::Phase::Verifying;
-    conn.ask = next_ask_++;
-    asks_.emplace(conn.ask, slot);
-    effects_.asks.push_back({{conn.ask},
-                             std::string(connect.user_name.value_or("")),
-                             std::string(as_text(connect.password.value_or(ByteView{})))});
-    return Answer::Later;
+  if (conn.has_verdict && conn.verdict != Verdict::Next) {
+    return conn.verdict == Verdict::Accept ? Answer::Ok : Answer::Error;
   }
-  return conn.verdict == Verdict::Accept ? Answer::Ok : Answer::Error;
+  std::size_t at = conn.has_verdict ? conn.asked_plugin + 1u : 0u;
+  const Answer answer = ask_register(hooks_of(conn), client, connect.password, at);
+  if (answer != Answer::Later) return answer;
+  conn.phase = Connection::Phase::Verifying;
+  conn.has_verdict = false;
+  conn.asked_plugin = static_cast<std::uint8_t>(at);
+  conn.ask = next_ask_++;
+  asks_.emplace(conn.ask, slot);
+  effects_.asks.push_back({{conn.ask},
+                           std::string(connect.user_name.value_or("")),
+                           std::string(as_text(connect.password.value_or(ByteView{})))});
+  return Answer::Later;
 }
 
 void Shard::on_verdict(AskId ask, Verdict verdict) {
@@ -203,8 +206,8 @@ void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connec
   }
   const std::optional<std::string_view> user =
       auth_user.empty() ? connect.user_name : std::optional<std::string_view>(auth_user);
-  if (connect.will && !hooks_.auth_on_publish.empty() &&
-      !may_publish(hooks_, {client_id, mountpoint, user, conn.peer}, connect.will->topic)) {
+  const HookClient client{client_id, mountpoint, user, conn.peer};
+  if (connect.will && !may_publish(hooks_of(conn), client, connect.will->topic)) {
     refuse_connect(slot, ReasonCode::NotAuthorized, true, "will topic not authorized");
     return;
   }
@@ -296,6 +299,7 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
   session.disconnected_at = {0};
   session.will_at = {0};
   session.queue.restart();
+  session.hook_memory = {};
   session.backlog_end = session.queue.next_seq();
   session.will.reset();
   if (connect.will) {

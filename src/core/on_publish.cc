@@ -155,10 +155,11 @@ bool Shard::check_publish(std::uint32_t slot, const mqtt::PublishView& packet) {
   return true;
 }
 
-bool Shard::is_publish_allowed(const Session& session, std::string_view topic) {
-  if (hooks_.auth_on_publish.empty()) return true;
+bool Shard::is_publish_allowed(Session& session, std::string_view topic) {
+  const HookChain& chain = hooks_of(*connections_[session.conn.slot()]);
+  if (chain.is_open && chain.auth_on_publish.empty()) return true;
   if (allowed_session_ == session.slot && allowed_topic_ == topic) return true;
-  if (may_publish(hooks_, hook_client(session), topic)) {
+  if (may_publish(chain, hook_client(session), topic)) {
     allowed_session_ = session.slot;
     allowed_topic_ = topic;
     return true;

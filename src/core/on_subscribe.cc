@@ -34,6 +34,12 @@ void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) 
     }
     filters.push_back(*parsed);
   }
+  if (!is_subscribe_allowed(session, packet)) {
+    const std::vector<std::uint8_t> refused(filters.size(),
+                                            static_cast<std::uint8_t>(ReasonCode::NotAuthorized));
+    send_suback(slot, mqtt::PacketType::Suback, packet.packet_id, refused, When::Now);
+    return;
+  }
   std::vector<std::uint8_t> codes;
   std::vector<std::uint8_t> retained;  // 1: send retained messages for this filter
   bool changed = false;
@@ -63,16 +69,24 @@ void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) 
   }
 }
 
+// All filters or none, as VerneMQ's clients know it.
+bool Shard::is_subscribe_allowed(Session& session, const mqtt::SubscribeView& packet) {
+  std::vector<std::string_view> filters;
+  filters.reserve(packet.subscriptions.size());
+  for (const mqtt::SubscriptionView subscription : packet.subscriptions) {
+    filters.push_back(subscription.filter);
+  }
+  const HookChain& chain = hooks_of(*connections_[session.conn.slot()]);
+  if (may_subscribe(chain, hook_client(session), filters)) return true;
+  counters_.count(PerVersion::SubscribeAuthError, session.version == mqtt::Version::V5);
+  return false;
+}
+
 // One filter of a SUBSCRIBE. Gives the reason code for it.
 ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subscription,
                             const topic::ParsedFilter& filter, std::uint32_t identifier,
                             bool& is_new) {
   const bool v5 = session.version == mqtt::Version::V5;
-  if (!hooks_.auth_on_subscribe.empty() &&
-      !may_subscribe(hooks_, hook_client(session), subscription.filter)) {
-    counters_.count(PerVersion::SubscribeAuthError, v5);
-    return ReasonCode::NotAuthorized;
-  }
   Subscription wanted;
   wanted.identifier = identifier;
   wanted.options = packed(subscription.options);

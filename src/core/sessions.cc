@@ -204,10 +204,11 @@ void Shard::update_subscribers(const Session& session) {
   }
 }
 
-HookClient Shard::hook_client(const Session& session) const {
+HookClient Shard::hook_client(Session& session) const {
   HookClient client;
   client.client_id = session.client_id;
   client.mountpoint = *session.mountpoint;
+  client.memory = &session.hook_memory;
   if (session.has_user_name) client.user_name = session.user_name;
   if (session.is_online()) client.peer = connections_[session.conn.slot()]->peer;
   return client;

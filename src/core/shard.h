@@ -53,6 +53,8 @@ struct ShardSetup {
   Rng rng;
   Now now;
   std::uint64_t first_ticket = 1;  // recovery may have used the ones before
+  // By listener, where listeners have chains of their own; else `hooks` is the chain of all.
+  std::vector<HookChain> listener_hooks = {};
 };
 
 // A durable session as it was read from disk.
@@ -205,7 +207,7 @@ class Shard {
                       const mqtt::FrameHead& head, ByteView body);
   bool resolve_alias(std::uint32_t slot, mqtt::PublishView& packet);
   bool check_publish(std::uint32_t slot, const mqtt::PublishView& packet);
-  bool is_publish_allowed(const Session& session, std::string_view topic);
+  bool is_publish_allowed(Session& session, std::string_view topic);
   void refuse_publish(std::uint32_t slot, const mqtt::PublishView& packet, mqtt::ReasonCode reason);
   bool has_inbound(const Session& session, std::uint16_t packet_id) const;
   void take_inbound(Session& session, std::uint16_t packet_id);
@@ -215,6 +217,7 @@ class Shard {
   void on_pubrel(std::uint32_t slot, const mqtt::AckFields& ack);
   void on_pubcomp(std::uint32_t slot, const mqtt::AckFields& ack);
   void on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet);
+  bool is_subscribe_allowed(Session& session, const mqtt::SubscribeView& packet);
   void on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& packet);
   void on_disconnect(std::uint32_t slot, const mqtt::DisconnectView& packet);
   void on_auth(std::uint32_t slot, const mqtt::AuthView& packet);
@@ -406,7 +409,10 @@ class Shard {
   void send_disconnect(std::uint32_t slot, mqtt::ReasonCode reason, std::string_view text);
   std::uint8_t* reserve(std::uint32_t slot, std::size_t size);
 
-  HookClient hook_client(const Session& session) const;
+  HookClient hook_client(Session& session) const;
+  const HookChain& hooks_of(const Connection& conn) const {
+    return conn.listener < listener_hooks_.size() ? listener_hooks_[conn.listener] : hooks_;
+  }
   Counters& counters() { return counters_; }
   const config::Config& config() const { return shared_.config; }
   const config::ListenerConfig& listener(const Connection& conn) const {
@@ -421,6 +427,7 @@ class Shard {
   const std::uint8_t shard_;
   const Limits limits_;
   HookChain hooks_;
+  std::vector<HookChain> listener_hooks_;
   Rng rng_;
   Counters& counters_;
   Now now_;

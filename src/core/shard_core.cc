@@ -11,6 +11,7 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
       shard_(setup.shard),
       limits_(setup.limits),
       hooks_(setup.hooks),
+      listener_hooks_(setup.listener_hooks),
       rng_(setup.rng),
       counters_(setup.shared.counters[setup.shard]),
       now_(setup.now),

@@ -10,6 +10,7 @@
 
 #include "base/ring.h"
 #include "base/time.h"
+#include "core/hooks.h"
 #include "core/ids.h"
 #include "core/journal.h"
 #include "core/shard_core.h"
@@ -63,6 +64,7 @@ struct Connection {
   bool is_bridge = false;  // level 131 or 132: retain flags pass through, no echo
   bool request_problem_information = true;
   bool reauthenticating = false;
+  std::uint8_t asked_plugin = 0;  // of the chain of auth_on_register: whose verdict is awaited
   std::uint16_t listener = 0;
   std::uint16_t keep_alive_s = 0;         // 0: none
   std::uint16_t receive_maximum = 65535;  // the client's, and our max_inflight_messages
@@ -138,6 +140,7 @@ struct Session {
   Instant slowed_since{0};
   Instant no_patience_until{0};
   std::vector<std::uint16_t> inbound_qos2;  // packet ids received and not yet released, sorted
+  HookMemory hook_memory;
   std::unique_ptr<Will> will;
   std::unique_ptr<DurableState> durable;  // of every session that outlives its connection
 

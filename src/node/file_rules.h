@@ -28,10 +28,13 @@ class AclPlugin final : public core::Plugin {
  public:
   std::string_view name() const override { return "vmq_acl"; }
   core::Answer auth_on_publish(const core::HookClient& client, std::string_view topic) override;
-  core::Answer auth_on_subscribe(const core::HookClient& client, std::string_view filter) override;
+  core::Answer auth_on_subscribe(const core::HookClient& client, core::Filters filters) override;
   void set(auth::AclSnapshot acl) { acl_ = std::move(acl); }
 
  private:
+  // The rules of the client's user, looked up once a connection and change of the rules.
+  const auth::UserRules* rules_of(const core::HookClient& client) const;
+
   auth::AclSnapshot acl_;
 };
 

@@ -182,8 +182,8 @@ void Node::make_shards(core::RecoveredNode recovered) {
         *shared_, id.value, {}, {}, rng_.split(), read_clock(), recovered.first_ticket};
     const ShardWorld world{id,      *wakers_[i], *links_, *store_,
                            epochs_, *hasher_,    log_,    quiet_shards_};
-    shards_.push_back(std::make_unique<ShardThread>(
-        world, std::move(setup), std::move(recovered.shards[i]), counters_[i], config_.file_auth));
+    shards_.push_back(std::make_unique<ShardThread>(world, std::move(setup),
+                                                    std::move(recovered.shards[i]), counters_[i]));
     for (net::OpenedListener& listener : opened_) {
       shards_.back()->listen(std::move(listener.sockets[i]));
     }
@@ -205,6 +205,11 @@ void Node::make_rules() {
         }
       });
   rules_->reload(RuleFiles::When::Always);
+  if (!config_.file_auth.acl_enabled) {
+    log_.warning("nothing_allowed",
+                 {{"reason", "plugins.vmq_acl is off and no other plugin answers"},
+                  {"effect", "nobody may publish or subscribe"}});
+  }
 }
 
 void Node::tick() {

@@ -20,10 +20,9 @@ constexpr int stopping_poll_ms = 10;
 }  // namespace
 
 ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
-                         core::RecoveredShard recovered, core::Counters& counters,
-                         const config::FileAuthConfig& file_auth)
+                         core::RecoveredShard recovered, core::Counters& counters)
     : world_(world),
-      core_(with_hooks(std::move(setup), file_auth), std::move(recovered)),
+      core_(with_hooks(std::move(setup)), std::move(recovered)),
       reactor_(core_, world_.waker, counters, socket_counters_, {},
                [this](std::string_view event, int error) {
                  world_.log.warning(event, {{"reason", std::strerror(error)},
@@ -33,14 +32,28 @@ ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
 
 ShardThread::~ShardThread() { join(); }
 
-core::ShardSetup ShardThread::with_hooks(core::ShardSetup setup,
-                                         const config::FileAuthConfig& file_auth) {
-  if (file_auth.passwd_enabled) setup.hooks.auth_on_register.push_back(&passwords_);
-  if (file_auth.acl_enabled) {
-    setup.hooks.auth_on_publish.push_back(&acl_);
-    setup.hooks.auth_on_subscribe.push_back(&acl_);
+core::ShardSetup ShardThread::with_hooks(core::ShardSetup setup) {
+  const config::Config& config = setup.shared.config;
+  setup.hooks = chain_of(config.plugins, config.plugins);
+  for (const config::ListenerConfig& listener : config.listeners) {
+    setup.listener_hooks.push_back(chain_of(listener.auth_plugins.value_or(config.plugins),
+                                            listener.authz_plugins.value_or(config.plugins)));
   }
   return setup;
+}
+
+core::HookChain ShardThread::chain_of(const std::vector<std::string>& register_plugins,
+                                      const std::vector<std::string>& topic_plugins) {
+  core::HookChain chain;
+  for (const std::string& name : register_plugins) {
+    if (name == passwords_.name()) chain.auth_on_register.push_back(&passwords_);
+  }
+  for (const std::string& name : topic_plugins) {
+    if (name != acl_.name()) continue;
+    chain.auth_on_publish.push_back(&acl_);
+    chain.auth_on_subscribe.push_back(&acl_);
+  }
+  return chain;
 }
 
 void ShardThread::start() {

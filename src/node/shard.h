@@ -53,7 +53,7 @@ class ShardThread {
   // `setup` without the hooks, which are the shard's own. Plugins that are off stay out of the
   // chain.
   ShardThread(const ShardWorld& world, core::ShardSetup setup, core::RecoveredShard recovered,
-              core::Counters& counters, const config::FileAuthConfig& file_auth);
+              core::Counters& counters);
   ~ShardThread();
 
   void listen(net::ListenerSocket socket) { reactor_.listen(std::move(socket)); }
@@ -83,7 +83,9 @@ class ShardThread {
   void hand_over(const core::Handover& handover);
   void flush_links();
   bool is_over();
-  core::ShardSetup with_hooks(core::ShardSetup setup, const config::FileAuthConfig& file_auth);
+  core::ShardSetup with_hooks(core::ShardSetup setup);
+  core::HookChain chain_of(const std::vector<std::string>& register_plugins,
+                           const std::vector<std::string>& topic_plugins);
 
   const ShardWorld world_;
   net::SocketCounters socket_counters_;

@@ -222,10 +222,17 @@ class Rules(AuthCase):
         self.user("admin").subscribe("own/#")
         self.connect(5, user="#", password="x").subscribe("own/#", codes=[0x87])
 
-    def test_a_refused_filter_is_refused_among_allowed_ones(self):
-        client = self.connect()
-        client.send(wire.subscribe(1, [("news/a", 0), ("forbidden", 0)]))
-        self.assertEqual(0x87, client.expect(wire.SUBACK).codes[1])
+    @versions(3, 4, 5)
+    def test_one_refused_filter_refuses_the_whole_subscribe(self, version):
+        failure = 0x87 if version == 5 else 0x80
+        admin = self.user("admin")
+        client = self.connect(version)
+        client.subscribe("news/kept", qos=1)
+        client.subscribe("news/a", "forbidden", "both", codes=[failure] * 3)
+        for topic in ("news/a", "both", "news/kept"):
+            admin.publish(topic, b"x", 1)
+        client.receive_publish("news/kept")
+        client.subscribe("news/a", "both")
 
     def test_a_will_that_may_not_be_published_is_refused(self):
         for version, reason in ((3, 5), (4, 5), (5, 0x87)):
@@ -263,3 +270,36 @@ class Reload(AuthCase):
         time.sleep(2.5)
         self.assertTrue(self.allowed("after"))
         self.assertFalse(self.allowed("before"))
+
+
+@ours("plugins of ours")
+class Chains(AuthCase):
+    """Listener 0 has the chains of all, 1 no rules for topics, 2 nobody to ask for passwords."""
+    settings = {"allow_anonymous": "off",
+                "plugins.vmq_passwd.priority": "1",
+                "listener.tcp.test1.authz_plugins": "vmq_passwd",
+                "listener.tcp.test2.auth_plugins": "vmq_acl"}
+    files = {"vmq.acl": "topic a\n", "vmq.passwd": password_line("alice", "x")}
+    listeners = 3
+
+    def test_a_listener_without_chains_of_its_own_has_those_of_all(self):
+        alice = self.connect(user="alice", password="x")
+        alice.subscribe("a")
+        alice.subscribe("b", codes=[0x87])
+
+    @versions(4, 5)
+    def test_where_no_plugin_answers_for_topics_nothing_is_allowed(self, version):
+        alice = self.connect(version, listener=1, user="alice", password="x")
+        alice.subscribe("a", codes=[0x87 if version == 5 else 0x80])
+        self.refuse(version, 0x87 if version == 5 else 5, listener=1, user="alice", password="x",
+                    will={"topic": "a", "payload": b"x"})
+        watcher = self.connect(user="alice", password="x")
+        watcher.subscribe("a", qos=1)
+        reason = alice.publish("a", b"lost", 1)
+        self.assertEqual(0x87 if version == 5 else 0, reason)
+        self.connect(user="alice", password="x").publish("a", b"next", 1)
+        watcher.receive_publish("a", b"next")
+
+    @versions(4, 5)
+    def test_where_no_plugin_answers_for_passwords_nobody_gets_in(self, version):
+        self.refuse(version, 0x86 if version == 5 else 5, listener=2, user="alice", password="x")

@@ -1,5 +1,5 @@
 // Enhanced authentication (MQTT 5, section 4.12) with a plugin that asks one question and knows the
-// answer.
+// answer; and the chain of plugins that decide about passwords.
 #include "tests/scenarios/stage.h"
 #include "tests/scenarios/talker.h"
 
@@ -207,6 +207,80 @@ TEST_P(Auth, who_named_no_method_gets_none_and_may_not_begin) {
   EXPECT_EQ(say(talker, auth("hello", ReasonCode::ReAuthenticate)),
             (Lines{R"(DISCONNECT reason=0x82 reason_string="authentication method changed")"}));
   EXPECT_TRUE(riddle_.seen.empty());
+}
+
+// Answers for passwords as it is told, and counts the questions.
+class Asked : public core::Plugin {
+ public:
+  explicit Asked(core::Answer answer) : answer_(answer) {}
+  std::string_view name() const override { return "asked"; }
+  core::Answer auth_on_register(const core::HookClient&, std::optional<ByteView>) override {
+    ++questions;
+    return answer_;
+  }
+  int questions = 0;
+
+ private:
+  core::Answer answer_;
+};
+
+class Chain : public ShardedStage {
+ protected:
+  Chain() {
+    options.config.allow_anonymous = false;
+    options.hooks.auth_on_register = {&first, &second, &third};
+  }
+  ReasonCode connect() {
+    Client& made = client("client");
+    made.connect(*node, made.connect_fields());
+    run();
+    return made.connack.value_or(ReasonCode::UnspecifiedError);
+  }
+
+  Asked first{core::Answer::Next};
+  Asked second{core::Answer::Later};
+  Asked third{core::Answer::Ok};
+};
+INSTANTIATE_TEST_SUITE_P(Shards, Chain, testing::Values(1, 4));
+
+TEST_P(Chain, a_verdict_that_decides_ends_it) {
+  for (const auto& [verdict, reason] :
+       {std::pair{core::Verdict::Accept, ReasonCode::Success},
+        std::pair{core::Verdict::Reject, ReasonCode::BadUserNameOrPassword}}) {
+    node->verdict = verdict;
+    EXPECT_EQ(connect(), reason);
+  }
+  EXPECT_EQ(second.questions, 2);
+  EXPECT_EQ(third.questions, 0);
+}
+
+TEST_P(Chain, a_verdict_that_does_not_goes_on_behind_the_plugin_it_is_of) {
+  node->verdict = core::Verdict::Next;
+  EXPECT_EQ(connect(), ReasonCode::Success);
+  EXPECT_EQ(first.questions, 1);
+  EXPECT_EQ(second.questions, 1);
+  EXPECT_EQ(third.questions, 1);
+}
+
+TEST_P(Chain, a_second_plugin_may_need_time_too) {
+  options.hooks.auth_on_register = {&second, &second, &first};
+  crash();
+  node->verdict = core::Verdict::Next;
+  EXPECT_EQ(connect(), ReasonCode::BadUserNameOrPassword);
+  EXPECT_EQ(second.questions, 2);
+  EXPECT_EQ(first.questions, 1);
+}
+
+TEST_P(Chain, where_nobody_answers_nobody_may_publish_or_subscribe) {
+  options.config.allow_anonymous = true;
+  options.hooks = {};
+  crash();
+  Client& client = online("client");
+  client.subscribe("t", 1);
+  client.publish("t", "x", 1);
+  run();
+  EXPECT_EQ(client.subacks.back(), (std::vector<std::uint8_t>{0x87}));
+  EXPECT_EQ(client.acks.back().reason, ReasonCode::NotAuthorized);
 }
 
 }  // namespace
