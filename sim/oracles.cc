@@ -350,6 +350,7 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
   const Message& message = messages_[id];
   const auto seen = session.seen.find(id);
   if (seen == session.seen.end() || event.repeated || message.attempts > 1) return;
+  const bool was_first = !message.is_rewritten && (!message.facts.is_will || crashes_.empty());
   std::uint32_t copies_max = 0;
   bool plain = false;
   for (const Subscription& subscription : session.subscriptions) {
@@ -370,8 +371,9 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
   // A lower QoS does not wait for the disk: after a crash the publisher's repetition is a first one
   // to the broker. And what a leaving member of a share group gives back may come as another copy.
   const bool shared = copies_max > (plain ? 1u : 0u);
-  if (!event.message.dup && !shared && seen->second.connection == connection) {
-    fail("copies: " + name + " got " + text_of(id) + " again on one connection without DUP");
+  const bool again = seen->second.connection == connection || (was_first && event.message.qos > 0);
+  if (!event.message.dup && !shared && again) {
+    fail("copies: " + name + " got " + text_of(id) + " again without DUP");
   }
 }
 

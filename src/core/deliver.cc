@@ -176,6 +176,10 @@ void Shard::enqueue(Publication& publication, Session& session, session::QueueEn
   }
   entry.message = publication.shared();
   queue.push(std::move(entry), window_max);
+  // It may have been here before, and sent, without the disk knowing of it.
+  if (publication.is_again && session.durable != nullptr) {
+    session.durable->sent_end = queue.next_seq();
+  }
   if (session.is_online()) {
     pump(session);
   } else if (queue.tail().size() >= limits_.tail_max) {
@@ -219,6 +223,10 @@ void Shard::pump(Session& session) {
   const std::uint32_t slot = session.conn.slot();
   Connection& conn = *connections_[slot];
   if (conn.phase != Connection::Phase::Online) return;
+  if (session.durable != nullptr && session.durable->online_ticket > durable_ticket_) {
+    wait_for_disk(session, session.durable->online_ticket);
+    return;
+  }
   while (queue.cursor() < queue.window().size() && queue.cursor() < 65535) {
     if (conn.outbox.is_blocked() &&
         conn.outbox.bytes() > config().node.connection_buffer_max_bytes) {
@@ -247,8 +255,9 @@ void Shard::pump(Session& session) {
       request_messages(session);
       return;
     }
-    if (entry.state == Delivery::Queued &&
-        session::has_expired(entry.message->expires_at(), now_.wall)) {
+    const bool is_begun =
+        entry.state == Delivery::Sent || (entry.qos == 2 && may_be_sent(session, index));
+    if (!is_begun && session::has_expired(entry.message->expires_at(), now_.wall)) {
       counters_.count(Plain::QueueMessageExpired);
       finish_entry(session, index);
       continue;
@@ -264,6 +273,11 @@ void Shard::pump(Session& session) {
   if (session.durable != nullptr) refill(session);
 }
 
+// In an earlier run of the process: what was sent is not noted one by one.
+bool Shard::may_be_sent(const Session& session, std::size_t index) const {
+  return session.durable != nullptr && session.queue.seq_at(index) < session.durable->sent_end;
+}
+
 void Shard::wait_for_disk(Session& session, std::uint64_t ticket) {
   if (session.is_waiting_for_disk) return;
   session.is_waiting_for_disk = true;
@@ -276,7 +290,8 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
                        std::uint16_t packet_id) {
   Connection& conn = *connections_[slot];
   const session::Message& message = *entry.message;
-  const bool dup = entry.state == Delivery::Sent;  // [MQTT-3.3.1-1]
+  // [MQTT-3.3.1-1]
+  const bool dup = entry.state == Delivery::Sent || may_be_sent(session, session.queue.cursor());
   const bool v5 = conn.is_v5();
   const std::span<const std::uint32_t> ids = entry.subscription_ids.view();
   const bool plain = !dup && ids.empty() && conn.alias_max_out == 0;

@@ -120,7 +120,11 @@ void Shard::make_durable(Session& session) {
 void Shard::erase_durable(Session& session) {
   DurableState& durable = *session.durable;
   session::OutboundQueue& queue = session.queue;
-  effects_.batch.erase(store::Space::Session, session_key(*session.mountpoint, session.client_id));
+  const std::string key = session_key(*session.mountpoint, session.client_id);
+  effects_.batch.erase(store::Space::Session, key);
+  for (std::uint32_t page = 1; page <= durable.pages; ++page) {
+    effects_.batch.erase(store::Space::Session, subscription_page_key(key, page));
+  }
   if (durable.state_on_disk)
     effects_.batch.erase(store::Space::Queue, queue_state_key(durable.number));
   for (std::size_t i = 0; i < queue.window().size(); ++i) {
@@ -187,35 +191,6 @@ void Shard::on_orphans_loaded(SessionNumber number, const store::LoadAnswer& ans
   } else {
     ask_orphans(number);
   }
-}
-
-void Shard::save_session(const Session& session) {
-  if (session.durable == nullptr) return;
-  RecoveredSession record;
-  record.version = session.version;
-  record.has_user_name = session.has_user_name;
-  record.user_name = session.user_name;
-  record.number = session.durable->number;
-  record.expiry_interval_s = session.expiry_interval_s;
-  record.disconnected_at = session.disconnected_at;
-  record.will_at = session.will_at;
-  std::string filter;
-  std::string group;
-  for (const Subscription& subscription : session.subscriptions) {
-    shared_.subscriptions.filter_text(subscription.filter, filter, group);
-    if (!group.empty()) filter = "$share/" + group + "/" + filter;
-    record.subscriptions.push_back({filter, subscription.identifier, subscription.options});
-  }
-  if (session.will) {
-    record.will.emplace();
-    session::append_message_record(session.will->message->view(), *record.will);
-    record.will_delay_s = session.will->delay_s;
-    record.will_expiry_s = session.will->expiry_s;
-  }
-  std::vector<std::uint8_t> value;
-  write_session_record(record, value);
-  effects_.batch.put(store::Space::Session, session_key(*session.mountpoint, session.client_id),
-                     value);
 }
 
 void Shard::mark_unsettled(Session& session) {

@@ -314,7 +314,10 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
   // A durable session that is to end with this connection stays on disk until then: it may owe what
   // is only there.
   if (!session.clean && session.durable == nullptr) make_durable(session);
-  if (session.durable != nullptr) save_session(session);
+  if (session.durable != nullptr) {
+    save_session(session);
+    if (!session.queue.empty()) session.durable->online_ticket = ticket_;
+  }
   update_subscribers(session);
 }
 

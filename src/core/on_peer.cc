@@ -159,6 +159,7 @@ void Shard::deliver_again(Publication& publication, ByteReader names) {
     groups.emplace_back(group, names.text16());
   }
   publication.generation = shared_.subscriptions.generation();
+  publication.is_again = true;
   matches_.clear();
   shared_.subscriptions.match(*publication.mountpoint, publication.view.topic, matches_);
   if (matches_.overlapping) topic::merge_overlapping(matches_);

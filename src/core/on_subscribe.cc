@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/expect.h"
+#include "core/session_record.h"
 #include "core/shard.h"
 #include "topic/validate.h"
 
@@ -42,7 +43,7 @@ void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) 
   }
   std::vector<std::uint8_t> codes;
   std::vector<std::uint8_t> retained;  // 1: send retained messages for this filter
-  bool changed = false;
+  changed_pages_.clear();
   std::size_t i = 0;
   for (const mqtt::SubscriptionView subscription : packet.subscriptions) {
     bool is_new = false;
@@ -50,15 +51,14 @@ void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) 
         subscribe(session, subscription, filters[i], packet.subscription_identifier, is_new);
     codes.push_back(static_cast<std::uint8_t>(code));
     const bool granted = !mqtt::is_error(code);
-    changed |= granted;
     const bool wanted =
         subscription.options.retain_handling == mqtt::RetainHandling::SendAlways ||
         (subscription.options.retain_handling == mqtt::RetainHandling::SendIfNew && is_new);
     retained.push_back(granted && wanted && filters[i].share_group.empty());
     ++i;
   }
-  const bool durable = session.durable != nullptr && changed;
-  if (durable) save_session(session);
+  const bool durable = session.durable != nullptr && !changed_pages_.empty();
+  if (durable) save_subscriptions(session);
   send_suback(slot, mqtt::PacketType::Suback, packet.packet_id, codes,
               durable ? When::AfterBatch : When::Now);
   i = 0;
@@ -116,7 +116,9 @@ ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subs
   // Not searched for when it is new: a client with many subscriptions would cost their square.
   const auto found =
       result.is_new ? session.subscriptions.end() : find_subscription(session, result.id);
-  if (found != session.subscriptions.end()) {
+  const auto index = static_cast<std::size_t>(found - session.subscriptions.begin());
+  note_changed_page(index);
+  if (index < session.subscriptions.size()) {
     *found = wanted;
   } else {
     session.subscriptions.push_back(wanted);
@@ -130,12 +132,17 @@ std::vector<Subscription>::iterator Shard::find_subscription(Session& session,
                       [filter](const Subscription& s) { return s.filter == filter; });
 }
 
+void Shard::note_changed_page(std::size_t index) {
+  const auto page = static_cast<std::uint32_t>(index / subscriptions_per_page);
+  if (changed_pages_.empty() || changed_pages_.back() != page) changed_pages_.push_back(page);
+}
+
 void Shard::on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& packet) {
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
   counters_.count(PerVersion::UnsubscribeReceived, conn.is_v5());
   std::vector<std::uint8_t> codes;
-  bool changed = false;
+  changed_pages_.clear();
   for (const std::string_view text : packet.filters) {
     const auto parsed = topic::parse_filter(text, config().session.topic_max_depth);
     if (!parsed) {
@@ -150,13 +157,15 @@ void Shard::on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& pack
       continue;
     }
     shared_.subscriptions.unsubscribe(*id, handle_of(session));
+    // The last one fills the hole: two pages change.
+    note_changed_page(static_cast<std::size_t>(found - session.subscriptions.begin()));
     *found = session.subscriptions.back();
     session.subscriptions.pop_back();
-    changed = true;
+    note_changed_page(session.subscriptions.size());
     codes.push_back(static_cast<std::uint8_t>(ReasonCode::Success));
   }
-  const bool durable = session.durable != nullptr && changed;
-  if (durable) save_session(session);
+  const bool durable = session.durable != nullptr && !changed_pages_.empty();
+  if (durable) save_subscriptions(session);
   send_suback(slot, mqtt::PacketType::Unsuback, packet.packet_id, codes,
               durable ? When::AfterBatch : When::Now);
 }

@@ -3,6 +3,7 @@
 #include "core/recovery.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <unordered_set>
 
@@ -48,6 +49,7 @@ class Recovery {
   Scanned read_node(std::uint8_t shards_wanted, Rng& rng);
   Scanned read_links();
   Scanned read_sessions();
+  void read_page(const Row& row, const PageKey& key, RecoveredSession* session);
   Scanned read_journal();
   Scanned read_queues();
   Scanned read_retained();
@@ -164,19 +166,48 @@ Recovery::Scanned Recovery::read_links() {
 }
 
 Recovery::Scanned Recovery::read_sessions() {
+  // The session whose pages come next: they follow its record.
+  std::string last_key;
+  RecoveredSession* last = nullptr;
   return store_.scan(Space::Session, std::string_view(), std::string_view(), [&](const Row& row) {
+    const std::string_view key = as_text(row.key);
+    if (const std::optional<PageKey> page = parse_page_key(key)) {
+      read_page(row, *page, page->session == last_key ? last : nullptr);
+      return true;
+    }
+    last = nullptr;
+    last_key = key;
     std::optional<RecoveredSession> session;
-    if (row.state == RowState::Value) session = parse_session_record(as_text(row.key), row.value);
+    if (row.state == RowState::Value) session = parse_session_record(key, row.value);
     if (!session) {
       ++node_.corrupted;
       return true;
     }
-    std::uint64_t& last = last_session_[shard_of(session->number)];
-    last = std::max(last, session->number & counter_mask);
-    const SessionNumber number = session->number;
-    sessions_.emplace(number, std::move(*session));
+    std::uint64_t& number = last_session_[shard_of(session->number)];
+    number = std::max(number, session->number & counter_mask);
+    // All of format 1 stand in the record.
+    session->are_pages_torn = session->subscriptions.size() > subscriptions_per_page;
+    const auto at = sessions_.emplace(session->number, std::move(*session));
+    last = &at.first->second;
     return true;
   });
+}
+
+void Recovery::read_page(const Row& row, const PageKey& key, RecoveredSession* session) {
+  std::optional<SubscriptionPage> page;
+  if (row.state == RowState::Value) page = parse_subscription_page(row.value);
+  if (!page) ++node_.corrupted;
+  if (session == nullptr || (page && page->number != session->number)) {
+    batch_.erase(Space::Session, as_text(row.key));  // of a session that is gone
+    return;
+  }
+  session->pages = key.page;
+  // A page that the disk has damaged costs its subscriptions; the next change writes all anew.
+  const std::size_t before = std::size_t{key.page} * subscriptions_per_page;
+  session->are_pages_torn |= !page || session->subscriptions.size() != before;
+  if (!page) return;
+  std::move(page->subscriptions.begin(), page->subscriptions.end(),
+            std::back_inserter(session->subscriptions));
 }
 
 void Recovery::take_journal_entry(std::uint8_t shard, std::uint64_t turn, JournalEntry entry) {

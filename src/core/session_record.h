@@ -1,6 +1,11 @@
-// A durable session as a record: who it is, what it subscribes to, its will and when it left. Its
-// queue stands elsewhere (durable_queue.h). Key: mountpoint, 0, client id. Format:
-// docs/formats/session-record.md; never changes.
+// A durable session on disk: who it is, what it subscribes to, its will and when it left. Its queue
+// stands elsewhere (durable_queue.h).
+//
+//   Session  mountpoint, 0, client id           the record, with the first 64 subscriptions
+//   Session  mountpoint, 0, client id, 0, page  the next 64, and so on
+//
+// So a change of one subscription writes 64 of them and not 10,000. Formats:
+// docs/formats/session-record.md; they never change.
 #pragma once
 
 #include <optional>
@@ -12,7 +17,25 @@
 
 namespace vmq::core {
 
+inline constexpr std::uint32_t subscriptions_per_page = 64;
+
 std::string session_key(std::string_view mountpoint, std::string_view client_id);
+// `page` counts from 1: page 0 is in the record.
+std::string subscription_page_key(std::string_view session_key, std::uint32_t page);
+// Where the key of a page has its session's key and its number; nothing for a session's own key.
+struct PageKey {
+  std::string_view session;
+  std::uint32_t page = 0;
+};
+std::optional<PageKey> parse_page_key(std::string_view key);
+
+struct SubscriptionPage {
+  SessionNumber number = 0;
+  std::vector<RecoveredSession::Subscription> subscriptions;
+};
+void write_subscription_page(const SubscriptionPage& page, std::vector<std::uint8_t>& to);
+std::optional<SubscriptionPage> parse_subscription_page(ByteView value);
+
 void write_session_record(const RecoveredSession& session, std::vector<std::uint8_t>& to);
 // Nothing for bytes that are no such record.
 std::optional<RecoveredSession> parse_session_record(std::string_view key, ByteView value);

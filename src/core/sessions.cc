@@ -121,6 +121,11 @@ void Shard::go_offline(Session& session, bool with_will) {
     end_session(session);
     return;
   }
+  if (session.durable != nullptr) {
+    const session::OutboundQueue& queue = session.queue;
+    DurableState& durable = *session.durable;
+    durable.sent_end = std::max(durable.sent_end, queue.head_seq() + queue.cursor());
+  }
   update_subscribers(session);
   save_session(session);
   arm(session);
@@ -232,6 +237,11 @@ void Shard::restore(RecoveredSession& recovered) {
   session.durable->indexed_end = recovered.next_seq;
   session.durable->recovered = std::move(recovered.settled);
   session.durable->state_on_disk = recovered.state_on_disk;
+  session.durable->pages = recovered.pages;
+  // Who was connected may have been sent everything.
+  const bool was_online = recovered.disconnected_at.ms == 0;
+  session.durable->sent_end =
+      was_online ? recovered.next_seq : std::min(recovered.sent_end, recovered.next_seq);
   for (std::uint64_t block : recovered.blocks) session.durable->blocks.push_back(block);
   for (const RecoveredSession::Subscription& known : recovered.subscriptions) {
     const auto parsed = topic::parse_filter(known.filter, 0xffff);
@@ -247,6 +257,8 @@ void Shard::restore(RecoveredSession& recovered) {
             .id;
     session.subscriptions.push_back(subscription);
   }
+  session.durable->are_pages_torn =
+      recovered.are_pages_torn || session.subscriptions.size() != recovered.subscriptions.size();
   if (recovered.will) {
     const auto parsed = session::parse_message_record(*recovered.will);
     if (parsed) {

@@ -74,6 +74,9 @@ struct RecoveredSession {
     std::uint8_t options = 0;
   };
   std::vector<Subscription> subscriptions;
+  std::uint32_t pages = 0;  // the last page of subscriptions on disk
+  bool are_pages_torn = false;
+  std::uint64_t sent_end = 0;                     // entries of the queue below may have been sent
   std::optional<std::vector<std::uint8_t>> will;  // message record
   std::uint32_t will_delay_s = 0;
   std::optional<std::uint32_t> will_expiry_s;
@@ -110,6 +113,7 @@ struct Publication {
   const std::string* mountpoint = nullptr;
   std::uint64_t generation = 0;  // of the index before the match
   session::StoredAt stored;      // where this shard's journal has it; chunk 0: nowhere
+  bool is_again = false;         // sent by another shard once more, after a restart
   // Packets at QoS 0 without identifiers: [is v5][retain].
   struct Packet {
     const std::uint8_t* bytes = nullptr;
@@ -250,6 +254,7 @@ class Shard {
   void enqueue(Publication& publication, Session& session, session::QueueEntry entry);
   bool make_room(Session& session);
   void wait_for_disk(Session& session, std::uint64_t ticket);
+  bool may_be_sent(const Session& session, std::size_t index) const;
   void send_entry(Session& session, std::uint32_t slot, const session::QueueEntry& entry,
                   std::uint16_t packet_id);
   void note_sent(Session& session, bool v5);
@@ -282,6 +287,7 @@ class Shard {
   mqtt::ReasonCode subscribe(Session& session, const mqtt::SubscriptionView& subscription,
                              const topic::ParsedFilter& filter, std::uint32_t identifier,
                              bool& is_new);
+  void note_changed_page(std::size_t index);
   std::vector<Subscription>::iterator find_subscription(Session& session, topic::FilterId filter);
 
   // --- back-pressure (slow_down.cc) ---
@@ -359,6 +365,10 @@ class Shard {
   void on_block_loaded(Session& session, const PendingLoad& load, const store::Rows& rows);
   void on_messages_loaded(Session& session, const store::Rows& rows);
   void save_session(const Session& session);
+  void save_subscriptions(const Session& session);
+  void save_page(const Session& session, std::uint32_t page);
+  std::vector<RecoveredSession::Subscription> subscriptions_of(const Session& session,
+                                                               std::uint32_t page);
   void mark_unsettled(Session& session);
   void settle(Session& session);
   void settle_some();
@@ -457,6 +467,7 @@ class Shard {
   std::vector<RetainedJob> retained_jobs_;
   std::vector<std::uint8_t> scratch_;
   std::vector<std::uint8_t> record_;
+  std::vector<std::uint32_t> changed_pages_;  // by the SUBSCRIBE or UNSUBSCRIBE under way
   // The last packet encoded from a queue: the next receiver of the same message copies and patches
   // it.
   struct LastPacket {

@@ -107,6 +107,14 @@ struct DurableState {
   Ring<std::uint64_t> blocks;     // first sequence number of each block
   std::uint64_t unsettled_since =
       0;  // turn of the first operation that only the journal knows; 0: settled
+  // Entries below may have been sent, also where that is not known of them one by one: on
+  // connections of an earlier run of the process.
+  std::uint64_t sent_end = 0;
+  // Of the batch that says that the client is back. What it finds in its queue is sent when that is
+  // durable: or a crash would not know that it was sent, and send it again without DUP.
+  std::uint64_t online_ticket = 0;
+  std::uint32_t pages = 0;      // of subscriptions, on disk beside the session's record
+  bool are_pages_torn = false;  // they do not hold what memory holds: all are written anew
   bool is_loading = false;
   bool state_on_disk = false;
   struct Settled {

@@ -322,5 +322,152 @@ TEST_P(Durability, a_corrupted_record_costs_its_own_messages_only) {
   crash();
 }
 
+TEST_P(Durability, what_was_sent_is_sent_with_dup_after_a_crash_though_the_disk_did_not_note_it) {
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 2);
+  run();
+  sub.answers = false;
+  Client& pub = online("pub");
+  pub.publish("t", "0", 1);
+  pub.publish("t", "1", 2);
+  pub.publish("t", "2", 1);
+  run();
+  ASSERT_EQ(payloads(sub), numbers(0, 3));
+  const std::vector<Received> before = sub.received;
+  for (const Received& message : before) EXPECT_FALSE(message.dup);
+  crash();
+  // Once more without answers: the second process dies too.
+  sub.keeps_events = true;
+  for (int round = 0; round < 2; ++round) {
+    sub.events.clear();
+    join(sub);
+    std::erase_if(sub.events, [](const Event& e) { return e.type != mqtt::PacketType::Publish; });
+    ASSERT_EQ(sub.events.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(sub.events[i].message.payload, before[i].payload);
+      EXPECT_TRUE(sub.events[i].message.dup) << i;
+      EXPECT_EQ(sub.events[i].packet_id, before[i].packet_id);
+    }
+    crash();
+  }
+}
+
+TEST_P(Durability, what_came_while_its_client_was_away_is_sent_without_dup_after_a_crash) {
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 1);
+  run();
+  sub.answers = false;
+  Client& pub = online("pub");
+  pub.publish("t", "0", 1);
+  run();
+  ASSERT_EQ(payloads(sub), numbers(0, 1));
+  sub.cut();
+  run();
+  pub.publish("t", "1", 1);
+  pub.publish("t", "2", 1);
+  run();
+  crash();
+  sub.received.clear();
+  join(sub);
+  ASSERT_EQ(payloads(sub), numbers(0, 3));
+  EXPECT_TRUE(sub.received[0].dup);
+  EXPECT_FALSE(sub.received[1].dup);
+  EXPECT_FALSE(sub.received[2].dup);
+}
+
+TEST_P(Durability, a_queue_waits_until_the_disk_knows_that_its_client_is_back) {
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 1);
+  run();
+  sub.cut();
+  run();
+  Client& pub = online("pub");
+  pub.publish("t", "0", 1);
+  run();
+  store::MemoryFaults faults;
+  faults.stall = true;
+  store.set_faults(faults);
+  join(sub);
+  EXPECT_TRUE(sub.session_present);
+  EXPECT_EQ(payloads(sub), Strings{});
+  store.set_faults({});
+  run();
+  EXPECT_EQ(payloads(sub), numbers(0, 1));
+}
+
+TEST_P(Durability, a_subscription_writes_little_however_many_there_are) {
+  Client& sub = client("sub");
+  join(sub);
+  constexpr int count = 1000;
+  for (int i = 0; i < count; ++i)
+    sub.subscribe("t/" + std::to_string(i), 1, static_cast<std::uint32_t>(1 + i % 7));
+  run();
+  // Every 3rd goes, and one is asked for anew; the last ones fill their places.
+  for (int i = 0; i < count; i += 3) sub.unsubscribe("t/" + std::to_string(i));
+  sub.subscribe("t/500", 0);
+  run();
+  std::size_t largest = 0;
+  const auto visit = [&](const store::Row& row) {
+    largest = std::max(largest, row.value.size());
+    return true;
+  };
+  ASSERT_TRUE(store.scan(store::Space::Session, "", "", visit).has_value());
+  EXPECT_LT(largest, 1500u);
+  EXPECT_EQ(store.count(store::Space::Session), 11u);  // 666 in pages of 64
+  sub.cut();
+  for (int round = 0; round < 2; ++round) {
+    crash();
+    EXPECT_EQ(node->subscriptions().subscription_count(), 666u);
+    join(sub);
+    EXPECT_TRUE(sub.session_present);
+    Client& pub = online("pub");
+    sub.received.clear();
+    for (int i = 0; i < count; ++i) pub.publish("t/" + std::to_string(i), "x", 1);
+    run();
+    ASSERT_EQ(sub.received.size(), 666u);
+    for (const Received& message : sub.received) {
+      const int i = std::stoi(message.topic.substr(2));
+      EXPECT_NE(i % 3, 0);
+      EXPECT_EQ(message.qos, i == 500 ? 0 : 1);
+      const auto identifier = i == 500 ? 0u : 1u + static_cast<unsigned>(i) % 7;
+      EXPECT_EQ(message.identifiers.empty() ? 0u : message.identifiers.front(), identifier);
+    }
+    pub.cut();
+  }
+  join(sub, true);
+  sub.disconnect();
+  run();
+  crash();
+  EXPECT_EQ(store.count(store::Space::Session), 1u);
+}
+
+TEST_P(Durability, a_damaged_page_of_subscriptions_costs_its_own_and_is_written_anew) {
+  Client& sub = client("sub");
+  join(sub);
+  for (int i = 0; i < 200; ++i) sub.subscribe("t/" + std::to_string(i), 1);
+  run();
+  std::vector<std::string> keys;
+  const auto visit = [&](const store::Row& row) {
+    keys.emplace_back(as_text(row.key));
+    return true;
+  };
+  ASSERT_TRUE(store.scan(store::Space::Session, "", "", visit).has_value());
+  ASSERT_EQ(keys.size(), 4u);
+  store.corrupt(store::Space::Session, keys[1]);
+  crash();
+  EXPECT_EQ(node->recovered().corrupted, 1u);
+  EXPECT_EQ(node->subscriptions().subscription_count(), 136u);
+  join(sub);
+  sub.subscribe("t/new", 1);
+  run();
+  crash();
+  EXPECT_EQ(node->recovered().corrupted, 0u);
+  EXPECT_EQ(node->subscriptions().subscription_count(), 137u);
+  EXPECT_EQ(store.count(store::Space::Session), 3u);
+}
+
 }  // namespace
 }  // namespace vmq::sim
