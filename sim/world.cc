@@ -78,6 +78,9 @@ void World::draw_options() {
   config.session.inflight_max = static_cast<std::uint16_t>(between(rng, 1, 5));
   config.session.retry_interval = seconds(between(rng, 5, 30));
   has_tiny_queues_ = rng.below(4) == 0;
+  // Queues are read back from disk, or sent from memory, or some of each.
+  const std::size_t recent[] = {0, 0, 300, 2000, 64u << 20};
+  config.message_store.recent_bytes = recent[between(rng, 0, 4)];
   config.queue.online_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
   config.queue.offline_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
   const std::uint64_t drawn = rng.below(10);

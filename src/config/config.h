@@ -109,7 +109,8 @@ struct MessageStoreConfig {
   std::string directory = "./data/message_store";
   StoreSync sync = StoreSync::Always;
   Duration sync_interval = milliseconds(100);  // with StoreSync::Interval
-  std::uint64_t cache_bytes = 64ull << 20;
+  std::uint64_t cache_bytes = 32ull << 20;
+  std::uint64_t recent_bytes = 64ull << 20;  // message_store.recent
 };
 
 // The process as a whole: our own keys, node.*.

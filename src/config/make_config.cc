@@ -187,6 +187,7 @@ void read_message_store(const Settings& settings, MessageStoreConfig& store) {
   if (!is_sync_given && settings.flag("leveldb.sync_on_write")) store.sync = StoreSync::Always;
   store.sync_interval = milliseconds(settings.number("message_store.sync_interval"));
   store.cache_bytes = narrow<std::uint64_t>(settings, "message_store.cache");
+  store.recent_bytes = narrow<std::uint64_t>(settings, "message_store.recent");
 }
 
 void read_node(const Settings& settings, NodeConfig& node) {

@@ -50,6 +50,7 @@ TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_queues_and_store) {
   EXPECT_EQ(made.message_store.sync, own.message_store.sync);
   EXPECT_EQ(made.message_store.sync_interval, own.message_store.sync_interval);
   EXPECT_EQ(made.message_store.cache_bytes, own.message_store.cache_bytes);
+  EXPECT_EQ(made.message_store.recent_bytes, own.message_store.recent_bytes);
 }
 
 TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_the_node) {

@@ -46,8 +46,12 @@ constexpr Setting kStoreSettings[] = {
     {"message_store.sync_interval", Type::DurationText, "100ms", kCommented | kOurs, Built::Works,
      "Longest time between two syncs with message_store.sync = interval.", "", Unit::Milliseconds,
      1, 60000},
-    {"message_store.cache", Type::Bytes, "64MB", kCommented | kOurs, Built::Works,
+    {"message_store.cache", Type::Bytes, "32MB", kCommented | kOurs, Built::Works,
      "Memory for blocks of the store that were read.", "", Unit::Bytes, 0},
+    {"message_store.recent", Type::Bytes, "64MB", kCommented | kOurs, Built::Works,
+     "Memory for messages that were stored lately: a queue that is drained soon after it was "
+     "filled is sent from it and reads nothing from disk. Given up while node.memory_max is passed.",
+     "", Unit::Bytes, 0},
     {"vmq_generic_msg_store.store_dir", Type::Directory, "./data/msgstore", kHidden, Built::Mapped,
      "Directory of the message store of VerneMQ. Taken as message_store.directory, in its "
      "subdirectory rocks, unless that key is set."},

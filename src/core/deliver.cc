@@ -164,7 +164,7 @@ void Shard::enqueue(Publication& publication, Session& session, session::QueueEn
   if (!make_room(session)) return;
   counters_.count(Plain::QueueMessageIn);
   if (session.durable != nullptr) {
-    if (publication.stored.chunk == 0) publication.stored = journal_.store(publication.view);
+    if (publication.stored.chunk == 0) publication.stored = journal_.store(publication.shared());
     entry.stored = publication.stored;
     entry.ticket = ticket_;
     journal_.enqueued(session.durable->number, queue.next_seq(), entry);
@@ -251,7 +251,7 @@ void Shard::pump(Session& session) {
       }
       return;
     }
-    if (!entry.message) {
+    if (!entry.message && !recall(session, entry)) {
       request_messages(session);
       return;
     }

@@ -330,6 +330,14 @@ void Shard::refill(Session& session) {
   pump(session);
 }
 
+// Takes the bytes of an entry from memory, if they are still there.
+bool Shard::recall(Session& session, session::QueueEntry& entry) {
+  entry.message = journal_.recent(entry.stored);
+  if (!entry.message) return false;
+  session.queue.account(static_cast<std::ptrdiff_t>(entry.message->footprint()));
+  return true;
+}
+
 // Asks for the bytes of the entries that are to be sent next.
 void Shard::request_messages(Session& session) {
   session::OutboundQueue& queue = session.queue;
@@ -343,6 +351,7 @@ void Shard::request_messages(Session& session) {
     session::QueueEntry& entry = queue.window()[i];
     if (entry.state == Delivery::Done || entry.state == Delivery::Released || entry.message)
       continue;
+    if (recall(session, entry)) continue;
     entry.loading = true;
     if (entry.stored.chunk != last) request.keys.push_back(chunk_key(entry.stored.chunk));
     last = entry.stored.chunk;

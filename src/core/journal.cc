@@ -128,12 +128,13 @@ bool ChunkReader::read(std::uint16_t index, session::MessageView& message) {
   return false;
 }
 
-Journal::Journal(Start start)
+Journal::Journal(Start start, std::size_t recent_bytes)
     : shard_(start.shard),
       turn_(start.next_turn),
       next_chunk_(start.next_chunk),
       next_session_(start.next_session),
-      chunk_refs_(std::move(start.chunk_refs)) {
+      chunk_refs_(std::move(start.chunk_refs)),
+      recent_(recent_bytes) {
   if (start.live_turn != 0) live_turns_.push_back({start.live_turn, 0});
 }
 
@@ -157,10 +158,11 @@ void Journal::begin(JournalOp op) {
   ++operations_;
 }
 
-session::StoredAt Journal::store(const session::MessageView& message) {
+session::StoredAt Journal::store(const session::MessageRef& message) {
   if (open_chunk_ == 0) open_chunk_ = with_shard(shard_, next_chunk_++);
   const session::StoredAt stored{open_chunk_, chunk_count_};
-  session::append_message_record(message, chunk_);
+  session::append_message_record(message->view(), chunk_);
+  recent_.add(stored, message);
   ++chunk_count_;
   // Held by the open chunk itself until it is closed, so that it cannot vanish while it fills.
   if (chunk_count_ == 1) ++chunk_refs_[open_chunk_];
@@ -246,6 +248,7 @@ void Journal::unref(session::StoredAt stored) {
   }
   if (--found->second == 0) {
     chunk_refs_.erase(found);
+    recent_.forget(stored.chunk);
     unreferenced_.push_back(stored.chunk);
   }
 }

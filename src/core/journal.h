@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/ring.h"
+#include "core/recent_messages.h"
 #include "session/message.h"
 #include "session/outbound_queue.h"
 #include "store/batch.h"
@@ -95,7 +96,8 @@ class Journal {
     std::unordered_map<std::uint64_t, std::uint32_t> chunk_refs;
     std::uint64_t live_turn = 0;  // a turn of an earlier run that is still on disk; 0: none
   };
-  explicit Journal(Start start);
+  // `recent_bytes`: how much of what it stores is also kept in memory for a while.
+  Journal(Start start, std::size_t recent_bytes);
 
   // The turn that is being written; grows by end_turn() when it wrote something.
   std::uint64_t turn() const { return turn_; }
@@ -103,8 +105,11 @@ class Journal {
   std::uint64_t operations() const { return operations_; }
   SessionNumber new_session_number();
 
-  // Puts a message into the turn's chunk. The caller then refers to it by enqueue().
-  session::StoredAt store(const session::MessageView& message);
+  // Puts a message into the turn's chunk. The caller then refers to it by enqueued().
+  session::StoredAt store(const session::MessageRef& message);
+  // A stored message that is still in memory; empty when it is on disk only.
+  session::MessageRef recent(session::StoredAt stored) const { return recent_.find(stored); }
+  void forget_recent() { recent_.clear(); }
   void enqueued(SessionNumber session, std::uint64_t seq, const session::QueueEntry& entry);
   // `stored`: where the entry's message is; the reference is given back.
   void done(SessionNumber session, std::uint64_t seq, session::StoredAt stored);
@@ -153,6 +158,7 @@ class Journal {
   std::vector<ClosedChunk> closed_;
   std::vector<std::uint64_t> unreferenced_;  // chunks to erase
   std::unordered_map<std::uint64_t, std::uint32_t> chunk_refs_;
+  RecentMessages recent_;
   struct LiveTurn {
     std::uint64_t turn = 0;
     std::uint32_t bytes = 0;

@@ -1,9 +1,11 @@
 // Frames between the shards of a node. A frame carries one message and the names of its receivers
-// on the other shard, which need not match again. What is owed to durable sessions there is
-// numbered and stands in our journal in the same batch as everything else that the publish caused,
-// so the publisher's acknowledgement needs no second round; it is crossed off when the other shard
-// has it on its disk. After a restart the frames that were not crossed off are sent again, and the
-// other shard leaves out those whose numbers it has applied.
+// on the other shard, which need not match again. What is for durable sessions there is numbered,
+// and the other shard confirms what it has on its disk. Until then
+//   - a QoS 1 publish of a client is not acknowledged: the client repeats it if we end now;
+//   - anything else is owed: it stands in our journal, in the same batch as everything else that it
+//     caused, and is crossed off with the confirmation. After a restart the frames that were not
+//     crossed off are sent again, and the other shard leaves out those whose numbers it has
+//     applied.
 //
 //   kind u8 | flags u8 | size u32 | number u64 | generation u64 | publisher's connection u64 |
 //   mountpoint | message record | count u32 | receivers … | group and filter of each receiver that
@@ -28,12 +30,12 @@ constexpr std::uint8_t frame_again = 1;  // sent after a restart: find the recei
 
 void Shard::forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets) {
   Peer& peer = peers_[shard];
-  bool owed = false;
+  bool is_numbered = false;
   for (const Target& target : targets) {
     const topic::Subscriber subscriber = target.subscriber;
     const bool qos0 = subscriber.qos() == 0 ||
                       (publication.view.qos == 0 && !config().session.upgrade_outgoing_qos);
-    owed |= subscriber.durable() && !qos0;
+    is_numbered |= subscriber.durable() && !qos0;
   }
   const std::size_t start = peer.out.size();
   const std::size_t record = session::message_record_size(publication.view);
@@ -44,7 +46,7 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
   to[0] = static_cast<std::uint8_t>(FrameKind::Publish);
   to[1] = 0;
   store_be32(to + 2, static_cast<std::uint32_t>(size));
-  const std::uint64_t number = owed ? peer.next_number++ : 0;
+  const std::uint64_t number = is_numbered ? peer.next_number++ : 0;
   store_be64(to + 6, number);
   store_be64(to + 14, publication.generation);
   store_be64(to + 22, publisher_.conn.value);
@@ -58,7 +60,12 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
     store_be32(to + 8, target.share);
     to += 12;
   }
-  if (!owed) return;
+  if (!is_numbered) return;
+  if (publication.view.qos == 1 && publisher_.conn.is_valid()) {
+    awaited_.push_back({shard, number});
+    ++awaited_sent_;
+    return;
+  }
   // For a restart: the numbers of share subscriptions do not outlive the process, their names do.
   for (const Target& target : targets) {
     if (target.share == 0) continue;
@@ -189,8 +196,17 @@ void Shard::on_confirm(std::uint8_t from, std::uint64_t number) {
   Peer& peer = peers_[from];
   if (number <= peer.settled) return;
   peer.settled = number;
-  journal_.owed_settled(from, number);
-  while (!peer.owed.empty() && peer.owed.front().number <= number) peer.owed.pop_front();
+  if (!peer.owed.empty() && peer.owed.front().number <= number) {
+    journal_.owed_settled(from, number);
+    do {
+      peer.owed.pop_front();
+    } while (!peer.owed.empty() && peer.owed.front().number <= number);
+  }
+  while (!awaited_.empty() && awaited_.front().number <= peers_[awaited_.front().shard].settled) {
+    awaited_.pop_front();
+    ++awaited_confirmed_;
+  }
+  release_held();
 }
 
 // At the end of a turn: what was applied in it goes into the journal, to be confirmed once that is

@@ -70,6 +70,7 @@ void Shard::accept_publish(std::uint32_t slot, const mqtt::PublishView& packet,
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
   const std::uint64_t operations = journal_.operations() + effects_.batch.count();
+  const std::uint64_t awaited = awaited_sent_;
   Publication publication;
   publication.view = {
       packet.topic, packet.forwardable, packet.payload, {0}, static_cast<std::uint8_t>(packet.qos),
@@ -91,8 +92,9 @@ void Shard::accept_publish(std::uint32_t slot, const mqtt::PublishView& packet,
   if (!once) take_inbound(session, packet.packet_id);
   // A retained message that is already gone may still be on disk: its clearing waits there.
   const bool stored = packet.retain || journal_.operations() + effects_.batch.count() != operations;
+  const When unstored = awaited_sent_ != awaited ? When::AfterConfirms : When::Now;
   send_ack(slot, once ? mqtt::PacketType::Puback : mqtt::PacketType::Pubrec, packet.packet_id,
-           reason, stored ? When::AfterBatch : When::Now);
+           reason, stored ? When::AfterBatch : unstored);
 }
 
 // A QoS 0 packet without flags, alias or expiry leaves as it came. While its bytes are turn memory,

@@ -9,17 +9,7 @@ namespace vmq::core {
 void Shard::on_stored(std::uint64_t ticket) {
   if (ticket <= durable_ticket_) return;
   durable_ticket_ = ticket;
-  while (!held_.empty() && held_.front().ticket <= durable_ticket_) {
-    const Held held = std::move(held_.front());
-    held_.pop_front();
-    Connection* conn = find(held.conn);
-    if (conn == nullptr) continue;
-    if (--conn->held == limits_.held_max / 2) resume(held.conn.slot());
-    if (held.completes_inbound && conn->inbound_open > 0) --conn->inbound_open;
-    if (conn->phase == Connection::Phase::Closing) continue;
-    const std::uint32_t slot = held.conn.slot();
-    std::copy(held.bytes.begin(), held.bytes.end(), reserve(slot, held.bytes.size()));
-  }
+  release_held();
   while (!waiting_.empty() && waiting_.front().ticket <= durable_ticket_) {
     const Waiting waiting = waiting_.front();
     waiting_.pop_front();
@@ -32,6 +22,22 @@ void Shard::on_stored(std::uint64_t ticket) {
   confirm_durable();
 }
 
+// Sends what waited for our batches and for the confirmations of other shards.
+void Shard::release_held() {
+  while (!held_.empty() && held_.front().ticket <= durable_ticket_ &&
+         held_.front().awaited <= awaited_confirmed_) {
+    const Held held = std::move(held_.front());
+    held_.pop_front();
+    Connection* conn = find(held.conn);
+    if (conn == nullptr) continue;
+    if (--conn->held == limits_.held_max / 2) resume(held.conn.slot());
+    if (held.completes_inbound && conn->inbound_open > 0) --conn->inbound_open;
+    if (conn->phase == Connection::Phase::Closing) continue;
+    const std::uint32_t slot = held.conn.slot();
+    std::copy(held.bytes.begin(), held.bytes.end(), reserve(slot, held.bytes.size()));
+  }
+}
+
 void Shard::on_store_health(bool writable, bool congested) {
   store_writable_ = writable;
   store_congested_ = congested;
@@ -40,6 +46,11 @@ void Shard::on_store_health(bool writable, bool congested) {
     if (find(id) != nullptr) resume(id.slot());
   }
   congested_.clear();
+}
+
+void Shard::on_memory(bool is_short) {
+  is_memory_short_ = is_short;
+  if (is_short) journal_.forget_recent();
 }
 
 // The numbers of the links between shards, kept when the journal turns that held them go.

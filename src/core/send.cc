@@ -1,6 +1,6 @@
 // Packets to clients, apart from PUBLISH. What promises something waits in held_ until the turn's
-// batch is durable; what follows it for the same connection waits too, so that acknowledgements
-// keep the order of what they acknowledge [MQTT-4.6.0-2].
+// batch is durable and other shards have confirmed theirs; what follows it for the same connection
+// waits too, so that acknowledgements keep the order of what they acknowledge [MQTT-4.6.0-2].
 #include <cstring>
 
 #include "base/expect.h"
@@ -29,8 +29,9 @@ void Shard::send_bytes(std::uint32_t slot, ByteView bytes, When when) {
     std::memcpy(reserve(slot, bytes.size()), bytes.data(), bytes.size());
     return;
   }
-  const std::uint64_t ticket = when == When::AfterBatch ? ticket_ : held_.back().ticket;
-  held_.push_back({ticket, id_of(conn, slot), std::string(as_text(bytes)), false});
+  std::uint64_t ticket = held_.empty() ? 0 : held_.back().ticket;
+  if (when == When::AfterBatch) ticket = ticket_;
+  held_.push_back({ticket, awaited_sent_, id_of(conn, slot), std::string(as_text(bytes)), false});
   ++conn.held;
 }
 

@@ -374,11 +374,13 @@ class Shard {
   void settle_some();
   void refill(Session& session);
   void request_messages(Session& session);
+  bool recall(Session& session, session::QueueEntry& entry);
   void on_loaded(const store::LoadAnswer& answer);
   void finish_entry(Session& session, std::size_t index);
   void on_stored(std::uint64_t ticket);
+  void release_held();
   void on_store_health(bool writable, bool congested);
-  void on_memory(bool is_short) { is_memory_short_ = is_short; }
+  void on_memory(bool is_short);
 
   // --- timers (timers.cc) ---
   enum class TimerKind : std::uint8_t {
@@ -408,8 +410,9 @@ class Shard {
   void on_shutdown();
 
   // --- packets to clients (send.cc) ---
-  // Sends now, or when the current turn's batch is durable.
-  enum class When : std::uint8_t { Now, AfterBatch };
+  // Sends now; when the current turn's batch is durable and other shards have confirmed what they
+  // were sent so far; or when they have, and nothing of ours is written for it.
+  enum class When : std::uint8_t { Now, AfterBatch, AfterConfirms };
   void send_ack(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,
                 mqtt::ReasonCode reason, When when);
   void send_bytes(std::uint32_t slot, ByteView bytes, When when);
@@ -487,14 +490,23 @@ class Shard {
   bool store_congested_ = false;
   std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
   std::vector<ConnId> congested_;  // publishers that wait for the store
-  // Packets that wait for a batch.
+  // Packets that wait for a batch or for other shards.
   struct Held {
     std::uint64_t ticket = 0;
+    std::uint64_t awaited = 0;  // confirmations of other shards, counted from the start
     ConnId conn;
     std::string bytes;
     bool completes_inbound = false;  // a QoS 1 or 2 publish of the client is over with it
   };
   Ring<Held> held_;
+  // Frames of QoS 1 publishes that other shards have not confirmed, in the order they were sent.
+  struct Awaited {
+    std::uint8_t shard = 0;
+    std::uint64_t number = 0;
+  };
+  Ring<Awaited> awaited_;
+  std::uint64_t awaited_sent_ = 0;
+  std::uint64_t awaited_confirmed_ = 0;
   // Durable sessions whose next QoS 2 message may go when a batch is durable.
   struct Waiting {
     std::uint64_t ticket = 0;

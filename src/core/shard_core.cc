@@ -15,7 +15,8 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
       rng_(setup.rng),
       counters_(setup.shared.counters[setup.shard]),
       now_(setup.now),
-      journal_(std::move(recovered.journal)),
+      journal_(std::move(recovered.journal),
+               setup.shared.config.message_store.recent_bytes / setup.shared.counters.size()),
       ticket_(setup.first_ticket),
       durable_ticket_(setup.first_ticket - 1) {
   const std::size_t shards = shared_.counters.size();

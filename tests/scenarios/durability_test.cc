@@ -469,5 +469,70 @@ TEST_P(Durability, a_damaged_page_of_subscriptions_costs_its_own_and_is_written_
   EXPECT_EQ(store.count(store::Space::Session), 3u);
 }
 
+TEST_P(Durability, what_was_stored_lately_is_sent_without_reading_it_back) {
+  options.config.message_store.recent_bytes = 1u << 20;
+  crash();
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 1);
+  run();
+  sub.cut();
+  run();
+  Client& pub = online("pub");
+  for (int i = 0; i < 40; ++i) {
+    pub.publish("t", std::to_string(i), 1);
+    run();
+  }
+  ASSERT_TRUE(store.corrupt_any(store::Space::Message));
+  join(sub);
+  EXPECT_EQ(payloads(sub), numbers(0, 40));
+}
+
+TEST_P(Durability, a_queue_is_in_order_where_part_of_it_is_in_memory) {
+  options.config.message_store.recent_bytes = 400;
+  crash();
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 1);
+  run();
+  sub.cut();
+  run();
+  Client& pub = online("pub");
+  for (int i = 0; i < 40; ++i) {
+    pub.publish("t", std::to_string(i), 1);
+    if (i % 3 == 0) run();
+  }
+  run();
+  join(sub);
+  EXPECT_EQ(payloads(sub), numbers(0, 40));
+}
+
+TEST_P(Durability, a_publish_is_acknowledged_when_every_shard_has_it_on_disk) {
+  std::vector<Client*> subs;
+  for (int i = 0; i < 8; ++i) {
+    subs.push_back(&client("sub" + std::to_string(i)));
+    join(*subs.back());
+    subs.back()->subscribe("t", 1);
+    run();
+    subs.back()->cut();
+  }
+  run();
+  Client& pub = online("pub");
+  store::MemoryFaults faults;
+  faults.stall = true;
+  store.set_faults(faults);
+  pub.publish("t", "kept", 1);
+  run();
+  EXPECT_TRUE(pub.acks.empty());
+  store.set_faults({});
+  run();
+  ASSERT_EQ(pub.acks.size(), 1u);
+  crash(store::CrashKind::MachineLosesAll);
+  for (Client* sub : subs) {
+    join(*sub);
+    EXPECT_EQ(payloads(*sub), (Strings{"kept"}));
+  }
+}
+
 }  // namespace
 }  // namespace vmq::sim

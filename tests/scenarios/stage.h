@@ -24,6 +24,7 @@ class Stage : public testing::Test {
                                           .wake = {}}) {
     options.config.allow_anonymous = true;
     options.config.systree.enabled = false;
+    options.config.message_store.recent_bytes = 0;  // queues are read back from disk
   }
   void SetUp() override { start(); }
 
