@@ -179,6 +179,7 @@ void Shard::enqueue(Publication& publication, Session& session, session::QueueEn
   // It may have been here before, and sent, without the disk knowing of it.
   if (publication.is_again && session.durable != nullptr) {
     session.durable->sent_end = queue.next_seq();
+    save_session(session);
   }
   if (session.is_online()) {
     pump(session);
@@ -218,6 +219,11 @@ bool Shard::make_room(Session& session) {
 }
 
 void Shard::pump(Session& session) {
+  pump_queue(session);
+  wake_retained(session);
+}
+
+void Shard::pump_queue(Session& session) {
   if (!session.is_online()) return;
   session::OutboundQueue& queue = session.queue;
   const std::uint32_t slot = session.conn.slot();

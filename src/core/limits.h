@@ -32,6 +32,9 @@ struct Limits {
   std::uint32_t timers_per_turn = 1024;
   // Retained messages sent for one subscription in one turn.
   std::uint32_t retained_per_turn = 1000;
+  // Subscriptions of one client whose retained messages are looked for in one turn, beyond those of
+  // its SUBSCRIBE packets in the turn.
+  std::uint32_t retained_jobs_per_turn = 64;
   // How many times its ordinary bound a connection's buffer may hold while its publishers are being
   // stopped: what is on its way from them.
   std::uint32_t patient_buffer_factor = 8;

@@ -96,7 +96,8 @@ ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subs
     wanted.options |= wanted.is_shared ? 8 : 12;
   }
   const topic::FilterKey key{*session.mountpoint, filter.filter, filter.share_group};
-  if (connections_[session.conn.slot()]->retained_jobs >= limits_.retained_jobs_max) {
+  const Connection& conn = *connections_[session.conn.slot()];
+  if (conn.has_retained_jobs && conn.extras->retained_jobs.size() >= limits_.retained_jobs_max) {
     counters_.count(PerVersion::SubscribeError, v5);
     return ReasonCode::QuotaExceeded;
   }

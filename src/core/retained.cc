@@ -39,32 +39,50 @@ void Shard::send_retained(Session& session, const topic::ParsedFilter& filter,
                           const mqtt::SubscribeOptions& options, std::uint32_t identifier) {
   if (shared_.retained.count() == 0) return;
   RetainedJob job;
-  job.session = session.slot;
-  job.conn = session.conn;
   job.filter = filter.filter;
   job.qos = static_cast<std::uint8_t>(options.qos);
   job.identifier = identifier;
-  if (continue_retained(job)) return;
-  retained_jobs_.push_back(std::move(job));
-  ++connections_[session.conn.slot()]->retained_jobs;
+  Connection& conn = *connections_[session.conn.slot()];
+  // One subscription after the other, so that those that wait cost nothing.
+  const Replay replay = conn.has_retained_jobs ? Replay::Wait : continue_retained(session, job);
+  if (replay == Replay::Done) return;
+  if (conn.extras == nullptr) conn.extras = std::make_unique<ConnExtras>();
+  conn.extras->retained_jobs.push_back(std::move(job));
+  conn.has_retained_jobs = true;
+  if (replay == Replay::GoOn) note_retained_ready(session.conn);
+}
+
+std::size_t Shard::retained_waiting_max() const {
+  const config::QueueConfig& limits = config().queue;
+  return limits.online_max == config::kNoLimit ? 10000 : limits.online_max / 2;
+}
+
+// A slow reader gets the rest as it reads, instead of losing it at the bound of its queue.
+bool Shard::is_retained_held_up(const Session& session) const {
+  return connections_[session.conn.slot()]->outbox.is_blocked() ||
+         session.queue.waiting() > retained_waiting_max();
+}
+
+void Shard::note_retained_ready(ConnId id) {
+  Connection& conn = *connections_[id.slot()];
+  if (conn.is_retained_ready) return;
+  conn.is_retained_ready = true;
+  retained_ready_.push_back(id);
+}
+
+// The client has read or answered something.
+void Shard::wake_retained(const Session& session) {
+  if (!session.is_online()) return;
+  const Connection& conn = *connections_[session.conn.slot()];
+  if (!conn.has_retained_jobs || conn.is_retained_ready || is_retained_held_up(session)) return;
+  note_retained_ready(session.conn);
 }
 
 // Sends the next retained messages of a subscription, as many as the turn and the client allow.
-// True when it is over.
-bool Shard::continue_retained(RetainedJob& job) {
-  Connection* conn = find(job.conn);
-  if (conn == nullptr || conn->session != job.session) return true;
-  Session& session = *sessions_[job.session];
-  // A slow reader gets the rest as it reads, instead of losing it at the bound of its queue.
-  const config::QueueConfig& limits = config().queue;
-  const std::size_t waiting_max =
-      limits.online_max == config::kNoLimit ? 10000 : limits.online_max / 2;
-  if (conn->outbox.is_blocked() || (session.queue.waiting() > waiting_max)) {
-    job.stalled = true;
-    return false;
-  }
-  job.stalled = false;
-  const std::size_t visit_max = std::min<std::size_t>(limits_.retained_per_turn, waiting_max + 1);
+Shard::Replay Shard::continue_retained(Session& session, RetainedJob& job) {
+  if (is_retained_held_up(session)) return Replay::Wait;
+  const std::size_t visit_max =
+      std::min<std::size_t>(limits_.retained_per_turn, retained_waiting_max() + 1);
   shared_.retained.scan(*session.mountpoint, job.filter, job.cursor, visit_max,
                         [&](const topic::RetainedView& retained) {
                           if (retained.expires_at.ms != 0 && retained.expires_at <= now_.wall)
@@ -87,21 +105,38 @@ bool Shard::continue_retained(RetainedJob& job) {
                           entry.retain = true;
                           enqueue(publication, session, std::move(entry));
                         });
-  return job.cursor.done();
+  return job.cursor.done() ? Replay::Done : Replay::GoOn;
+}
+
+// The subscriptions of a connection, in their order.
+Shard::Replay Shard::continue_retained(Connection& conn) {
+  Ring<RetainedJob>& jobs = conn.extras->retained_jobs;
+  for (std::uint32_t i = 0; i < limits_.retained_jobs_per_turn && !jobs.empty(); ++i) {
+    if (conn.session == no_slot) jobs.clear();  // it is being closed
+    if (jobs.empty() || turn_is_full()) break;
+    const Replay replay = continue_retained(*sessions_[conn.session], jobs.front());
+    if (replay != Replay::Done) return replay;
+    jobs.pop_front();
+  }
+  conn.has_retained_jobs = !jobs.empty();
+  return jobs.empty() ? Replay::Done : Replay::GoOn;
 }
 
 void Shard::continue_retained_jobs() {
-  std::size_t to = 0;
-  for (std::size_t at = 0; at < retained_jobs_.size(); ++at) {
-    if (!turn_is_full() && continue_retained(retained_jobs_[at])) {
-      if (Connection* conn = find(retained_jobs_[at].conn)) --conn->retained_jobs;
-      continue;
+  std::vector<ConnId> ready;
+  ready.swap(retained_ready_);
+  std::vector<ConnId> again;  // behind those that this turn has no room for
+  for (ConnId id : ready) {
+    Connection* conn = find(id);
+    if (conn == nullptr) continue;
+    conn->is_retained_ready = false;
+    if (turn_is_full()) {
+      note_retained_ready(id);
+    } else if (continue_retained(*conn) == Replay::GoOn) {
+      again.push_back(id);
     }
-    if (to != at) retained_jobs_[to] = std::move(retained_jobs_[at]);
-    ++to;
   }
-  retained_jobs_.resize(to);
-  if (to == 0) retained_jobs_ = {};
+  for (ConnId id : again) note_retained_ready(id);
 }
 
 void Shard::sweep_retained() {

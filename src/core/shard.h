@@ -260,6 +260,7 @@ class Shard {
   void note_sent(Session& session, bool v5);
   // Sends what the session owes and its client can take.
   void pump(Session& session);
+  void pump_queue(Session& session);
   // The whole of the client's outbox was written.
   void on_drained(ConnId id);
   // A message that came through a share subscription and was not delivered goes to another member.
@@ -268,17 +269,18 @@ class Shard {
   void retain(const Publication& publication, std::string_view mountpoint);
   void send_retained(Session& session, const topic::ParsedFilter& filter,
                      const mqtt::SubscribeOptions& options, std::uint32_t identifier);
-  struct RetainedJob {
-    std::uint32_t session = 0;
-    ConnId conn;
-    std::string filter;
-    topic::RetainedCursor cursor;
-    std::uint32_t identifier = 0;
-    std::uint8_t qos = 0;
-    bool stalled = false;  // waits for the client, not for the next turn
+  enum class Replay : std::uint8_t {
+    Done,
+    GoOn,  // in the next turn
+    Wait,  // until the client has read or answered more
   };
-  bool continue_retained(RetainedJob& job);
+  Replay continue_retained(Session& session, RetainedJob& job);
+  Replay continue_retained(Connection& conn);
   void continue_retained_jobs();
+  bool is_retained_held_up(const Session& session) const;
+  void note_retained_ready(ConnId id);
+  void wake_retained(const Session& session);
+  std::size_t retained_waiting_max() const;
   void sweep_retained();
   // Of a change of the retained index, on disk. Even: the number above is for its expiry.
   std::uint64_t version_of(std::uint64_t sequence) const {
@@ -467,7 +469,7 @@ class Shard {
   // The last publish that the hooks allowed in this turn.
   std::uint32_t allowed_session_ = no_slot;
   std::string allowed_topic_;
-  std::vector<RetainedJob> retained_jobs_;
+  std::vector<ConnId> retained_ready_;  // whose retained messages go on in the next turn
   std::vector<std::uint8_t> scratch_;
   std::vector<std::uint8_t> record_;
   std::vector<std::uint32_t> changed_pages_;  // by the SUBSCRIBE or UNSUBSCRIBE under way

@@ -44,7 +44,7 @@ void Shard::begin_turn(Now now) {
 }
 
 void Shard::end_turn(Effects& out) {
-  if (!retained_jobs_.empty()) continue_retained_jobs();
+  if (!retained_ready_.empty()) continue_retained_jobs();
   note_applied();
   settle_some();
   // What the turns that are given up said of the links is kept in the same batch.
@@ -72,9 +72,7 @@ bool Shard::turn_is_full() const { return arena_.bytes_reserved() > limits_.turn
 void Shard::release_turn_memory() { arena_.reset(); }
 
 std::optional<Instant> Shard::next_deadline() const {
-  for (const RetainedJob& job : retained_jobs_) {
-    if (!job.stalled) return now_.instant;
-  }
+  if (!retained_ready_.empty()) return now_.instant;
   for (const Peer& peer : peers_) {
     if (!peer.out.empty()) return now_.instant;
   }

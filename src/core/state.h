@@ -18,14 +18,24 @@
 #include "session/message.h"
 #include "session/outbound_queue.h"
 #include "session/outbox.h"
+#include "topic/retained_index.h"
 #include "topic/subscription_index.h"
 
 namespace vmq::core {
 
 inline constexpr std::uint32_t no_slot = ~std::uint32_t{0};
 
+// The retained messages of a subscription that are still to be sent.
+struct RetainedJob {
+  std::string filter;
+  topic::RetainedCursor cursor;
+  std::uint32_t identifier = 0;
+  std::uint8_t qos = 0;
+};
+
 // The parts of a connection that few connections need.
 struct ConnExtras {
+  Ring<RetainedJob> retained_jobs;      // the first one is at work, or waits for the client
   std::vector<std::string> aliases_in;  // by alias - 1; empty: not set
   std::vector<std::string> aliases_out;
   // Enhanced authentication: the method of CONNECT, the plugin's state, and CONNECT itself until it
@@ -62,6 +72,8 @@ struct Connection {
   bool is_touched = false;
   bool is_paused = false;
   bool is_bridge = false;  // level 131 or 132: retain flags pass through, no echo
+  bool has_retained_jobs = false;
+  bool is_retained_ready = false;  // in Shard::retained_ready_
   bool request_problem_information = true;
   bool reauthenticating = false;
   std::uint8_t asked_plugin = 0;  // of the chain of auth_on_register: whose verdict is awaited
@@ -74,7 +86,6 @@ struct Connection {
   std::uint32_t inbound_open = 0;      // QoS 1 and 2 publishes of the client that are not completed
   std::uint32_t held = 0;              // packets in Shard::held_ for it
   std::uint32_t slowed = 0;            // subscribers that it waits for
-  std::uint32_t retained_jobs = 0;     // of Shard::retained_jobs_
   std::uint32_t blocked_messages = 0;  // QoS 0 messages put into the outbox since it blocked
   std::uint64_t ask = 0;
   Instant last_received{0};

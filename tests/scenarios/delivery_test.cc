@@ -264,5 +264,40 @@ TEST_P(Delivery, a_retained_replay_longer_than_a_queue_loses_nothing) {
   EXPECT_EQ(sub.received.size(), 500u);
 }
 
+TEST_P(Delivery, retained_messages_that_wait_for_their_reader_wake_nobody) {
+  options.config.queue.online_max = 20;
+  options.limits.retained_per_turn = 10;
+  crash();
+  Client& pub = online("pub");
+  for (int i = 0; i < 300; ++i) pub.publish("r/" + std::to_string(i), "x", 0, true);
+  run();
+  Client& deaf = online("deaf");
+  Client& mute = online("mute");
+  node->wire(deaf.wire).room = 0;
+  mute.answers = false;
+  for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
+    deaf.subscribe("r/#", qos);
+    deaf.subscribe("r/1", qos);
+    mute.subscribe("r/#", 1);
+    mute.subscribe("r/2", 1);
+  }
+  run();
+  EXPECT_TRUE(deaf.received.empty());
+  EXPECT_LT(mute.received.size(), 100u);
+  for (std::uint8_t s = 0; s < node->shard_count(); ++s) {
+    EXPECT_TRUE(node->shard(s).retained_ready_.empty());
+    const auto deadline = node->shard(s).next_deadline();
+    EXPECT_TRUE(!deadline || *deadline > now.instant);
+  }
+  node->wire(deaf.wire).room = ~std::size_t{0};
+  mute.answers = true;
+  for (std::size_t i = 0; i < mute.received.size(); ++i) {
+    mute.send_ack(mqtt::PacketType::Puback, mute.received[i].packet_id);
+  }
+  run();
+  EXPECT_EQ(deaf.received.size(), 602u);
+  EXPECT_EQ(mute.received.size(), 602u);
+}
+
 }  // namespace
 }  // namespace vmq::sim
