@@ -269,7 +269,7 @@ TEST_P(Delivery, retained_messages_that_wait_for_their_reader_wake_nobody) {
   options.limits.retained_per_turn = 10;
   crash();
   Client& pub = online("pub");
-  for (int i = 0; i < 300; ++i) pub.publish("r/" + std::to_string(i), "x", 0, true);
+  for (int i = 0; i < 300; ++i) pub.publish("r/" + std::to_string(i), "x", 1, true);
   run();
   Client& deaf = online("deaf");
   Client& mute = online("mute");
