@@ -34,6 +34,12 @@ struct WallTime {
   friend constexpr Duration operator-(WallTime a, WallTime b) { return {a.ms - b.ms}; }
 };
 
+// A time that another run wrote down. None of ours is outside, and a Duration may be added to it.
+constexpr bool is_recorded_time(WallTime time) {
+  constexpr std::int64_t most = std::int64_t{1} << 53;
+  return time.ms >= -most && time.ms <= most;
+}
+
 // Both clocks, read once a turn and handed to every input of that turn.
 struct Now {
   Instant instant;

@@ -9,6 +9,16 @@
 
 namespace vmq::core {
 
+// What counts up (turns, sequence numbers, frames, versions) begins near 0. What is above this is
+// damage; what is below may be added to without a thought.
+inline constexpr std::uint64_t counter_max = (std::uint64_t{1} << 55) - 1;
+constexpr bool is_counter(std::uint64_t value) { return value <= counter_max; }
+// Numbers of sessions and chunks: a shard in the top 8 bits, a counter from 1 in the others.
+constexpr bool is_shard_number(std::uint64_t value) {
+  const std::uint64_t counter = value & ((std::uint64_t{1} << 56) - 1);
+  return counter != 0 && is_counter(counter);
+}
+
 class ByteWriter {
  public:
   explicit ByteWriter(std::vector<std::uint8_t>& to) : to_(to) {}

@@ -66,45 +66,39 @@ std::optional<QueueState> parse_queue_state(ByteView value) {
   state.settled_turn = in.u64();
   state.head_seq = in.u64();
   state.next_seq = in.u64();
+  if (!is_counter(state.settled_turn) || !is_counter(state.next_seq)) return std::nullopt;
+  if (state.head_seq > state.next_seq) return std::nullopt;
   const std::uint32_t states = in.u32();
+  std::uint64_t least = state.head_seq;
   for (std::uint32_t i = 0; i < states && in.ok(); ++i) {
     const std::uint64_t seq = in.u64();
     const std::uint8_t delivery = in.u8();
+    if (seq < least || seq >= state.next_seq) return std::nullopt;
+    if (delivery == static_cast<std::uint8_t>(Delivery::Queued)) return std::nullopt;
     if (delivery > static_cast<std::uint8_t>(Delivery::Done)) return std::nullopt;
     state.states.push_back({seq, static_cast<Delivery>(delivery)});
+    least = seq + 1;
   }
   const std::uint32_t ids = in.u32();
-  for (std::uint32_t i = 0; i < ids && in.ok(); ++i) state.inbound_qos2.push_back(in.u16());
-  if (!in.ok() || state.head_seq > state.next_seq) return std::nullopt;
+  for (std::uint32_t i = 0; i < ids && in.ok(); ++i) {
+    const std::uint16_t id = in.u16();
+    const std::uint16_t last = state.inbound_qos2.empty() ? 0 : state.inbound_qos2.back();
+    if (id <= last) return std::nullopt;
+    state.inbound_qos2.push_back(id);
+  }
+  if (!in.ok()) return std::nullopt;
   return state;
-}
-
-void write_block_entry(const session::QueueEntry& entry, std::vector<std::uint8_t>& to) {
-  ByteWriter out(to);
-  out.u64(entry.stored.chunk);
-  out.u16(entry.stored.index);
-  out.u8(static_cast<std::uint8_t>(entry.qos | (entry.retain ? queued_retain : 0)));
-  const std::span<const std::uint32_t> ids = entry.subscription_ids.view();
-  out.u16(static_cast<std::uint16_t>(ids.size()));
-  for (std::uint32_t id : ids) out.u32(id);
 }
 
 std::optional<std::vector<session::QueueEntry>> parse_block(ByteView value) {
   std::vector<session::QueueEntry> entries;
   ByteReader in(value);
-  while (in.ok() && !in.rest().empty()) {
+  while (!in.rest().empty()) {
     session::QueueEntry entry;
-    entry.stored.chunk = in.u64();
-    entry.stored.index = in.u16();
-    const std::uint8_t flags = in.u8();
-    entry.qos = flags & queued_qos_mask;
-    entry.retain = (flags & queued_retain) != 0;
-    const std::uint16_t ids = in.u16();
-    for (std::uint16_t i = 0; i < ids && in.ok(); ++i) entry.subscription_ids.add(in.u32());
-    if (!in.ok() || entry.qos > 2) return std::nullopt;
+    if (!read_queued(in, entry)) return std::nullopt;
     entries.push_back(std::move(entry));
   }
-  if (!in.ok()) return std::nullopt;
+  if (entries.empty()) return std::nullopt;
   return entries;
 }
 
@@ -211,7 +205,7 @@ void Shard::settle(Session& session) {
     const session::QueueEntry& entry = seq < queue.window_end()
                                            ? queue.window()[seq - queue.head_seq()]
                                            : queue.tail()[seq - queue.tail_begin()];
-    write_block_entry(entry, block);
+    write_queued(entry, block);
     if (seq + 1 - first >= limits_.block_max || seq + 1 == queue.next_seq()) {
       effects_.batch.put(store::Space::Queue, queue_block_key(durable.number, first), block);
       durable.blocks.push_back(first);

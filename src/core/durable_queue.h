@@ -26,8 +26,7 @@ std::string queue_state_key(SessionNumber number);
 std::string queue_block_key(SessionNumber number, std::uint64_t first_seq);
 void write_queue_state(const QueueState& state, std::vector<std::uint8_t>& to);
 std::optional<QueueState> parse_queue_state(ByteView value);
-// A block is its entries one after the other.
-void write_block_entry(const session::QueueEntry& entry, std::vector<std::uint8_t>& to);
+// A block is its entries one after the other (write_queued); there is no empty one.
 std::optional<std::vector<session::QueueEntry>> parse_block(ByteView value);
 
 }  // namespace vmq::core

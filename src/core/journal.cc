@@ -2,7 +2,9 @@
 
 #include "base/bytes.h"
 #include "base/expect.h"
+#include "core/byte_io.h"
 #include "session/message_record.h"
+#include "topic/subscriber.h"
 
 namespace vmq::core {
 
@@ -17,86 +19,76 @@ std::uint64_t with_shard(std::uint8_t shard, std::uint64_t counter) {
   return (static_cast<std::uint64_t>(shard) << 56) | (counter & counter_mask);
 }
 
-// Takes numbers off the front of a view; `ok` turns false where bytes are missing.
-struct Reader {
-  ByteView bytes;
-  bool ok = true;
-  const std::uint8_t* take(std::size_t size) {
-    if (bytes.size() < size) {
-      ok = false;
-      return nullptr;
-    }
-    const std::uint8_t* at = bytes.data();
-    bytes = bytes.subspan(size);
-    return at;
-  }
-  std::uint8_t u8() {
-    const std::uint8_t* at = take(1);
-    return at == nullptr ? std::uint8_t{0} : *at;
-  }
-  std::uint16_t u16() {
-    const std::uint8_t* at = take(2);
-    return at == nullptr ? std::uint16_t{0} : load_be16(at);
-  }
-  std::uint32_t u32() {
-    const std::uint8_t* at = take(4);
-    return at == nullptr ? 0 : load_be32(at);
-  }
-  std::uint64_t u64() {
-    const std::uint8_t* at = take(8);
-    return at == nullptr ? 0 : load_be64(at);
-  }
-};
+constexpr std::uint32_t subscription_id_max = topic::Subscriber::subscription_identifier_max;
 
 }  // namespace
 
+bool read_queued(ByteReader& in, session::QueueEntry& entry) {
+  entry.stored.chunk = in.u64();
+  entry.stored.index = in.u16();
+  const std::uint8_t flags = in.u8();
+  entry.qos = flags & queued_qos_mask;
+  entry.retain = (flags & queued_retain) != 0;
+  const std::uint16_t ids = in.u16();
+  for (std::uint16_t i = 0; i < ids && in.ok(); ++i) {
+    const std::uint32_t id = in.u32();
+    if (id == 0 || id > subscription_id_max) return false;
+    entry.subscription_ids.add(id);
+  }
+  if (!in.ok() || (flags & ~(queued_qos_mask | queued_retain)) != 0) return false;
+  return (entry.qos == 1 || entry.qos == 2) && is_shard_number(entry.stored.chunk);
+}
+
+void write_queued(const session::QueueEntry& entry, std::vector<std::uint8_t>& to) {
+  ByteWriter out(to);
+  out.u64(entry.stored.chunk);
+  out.u16(entry.stored.index);
+  out.u8(static_cast<std::uint8_t>(entry.qos | (entry.retain ? queued_retain : 0)));
+  const std::span<const std::uint32_t> ids = entry.subscription_ids.view();
+  out.u16(static_cast<std::uint16_t>(ids.size()));
+  for (std::uint32_t id : ids) out.u32(id);
+}
+
 bool next_journal_entry(ByteView& bytes, JournalEntry& entry) {
-  if (bytes.empty()) return false;
-  Reader reader{bytes};
+  ByteReader in(bytes);
   entry = JournalEntry{};
-  const std::uint8_t op = reader.u8();
+  const std::uint8_t op = in.u8();
   if (op < static_cast<std::uint8_t>(JournalOp::Enqueued)) return false;
   if (op > static_cast<std::uint8_t>(JournalOp::Applied)) return false;
   entry.op = static_cast<JournalOp>(op);
   switch (entry.op) {
-    case JournalOp::Enqueued: {
-      entry.session = reader.u64();
-      entry.seq = reader.u64();
-      entry.stored.chunk = reader.u64();
-      entry.stored.index = reader.u16();
-      entry.flags = reader.u8();
-      const std::uint16_t count = reader.u16();
-      for (std::uint16_t i = 0; i < count && reader.ok; ++i) {
-        entry.subscription_ids.push_back(reader.u32());
-      }
+    case JournalOp::Enqueued:
+      entry.session = in.u64();
+      entry.seq = in.u64();
+      if (!read_queued(in, entry.queued)) return false;
       break;
-    }
     case JournalOp::Done:
     case JournalOp::Released:
-      entry.session = reader.u64();
-      entry.seq = reader.u64();
+      entry.session = in.u64();
+      entry.seq = in.u64();
       break;
     case JournalOp::InboundTaken:
     case JournalOp::InboundFreed:
-      entry.session = reader.u64();
-      entry.packet_id = reader.u16();
+      entry.session = in.u64();
+      entry.packet_id = in.u16();
+      if (entry.packet_id == 0) return false;
       break;
-    case JournalOp::Owed: {
-      entry.shard = reader.u8();
-      entry.seq = reader.u64();
-      const std::uint32_t size = reader.u32();
-      const std::uint8_t* at = reader.take(size);
-      if (at != nullptr) entry.frame = {at, size};
+    case JournalOp::Owed:
+      entry.shard = in.u8();
+      entry.seq = in.u64();
+      entry.frame = in.bytes(in.u32());
       break;
-    }
     case JournalOp::OwedSettled:
     case JournalOp::Applied:
-      entry.shard = reader.u8();
-      entry.seq = reader.u64();
+      entry.shard = in.u8();
+      entry.seq = in.u64();
       break;
   }
-  if (!reader.ok) return false;
-  bytes = reader.bytes;
+  if (!in.ok() || !is_counter(entry.seq)) return false;
+  if (op <= static_cast<std::uint8_t>(JournalOp::InboundFreed) && !is_shard_number(entry.session)) {
+    return false;
+  }
+  bytes = in.rest();
   return true;
 }
 
@@ -183,12 +175,7 @@ void Journal::enqueued(SessionNumber session, std::uint64_t seq, const session::
   begin(JournalOp::Enqueued);
   put64(session);
   put64(seq);
-  put64(entry.stored.chunk);
-  put16(entry.stored.index);
-  put8(static_cast<std::uint8_t>(entry.qos | (entry.retain ? queued_retain : 0)));
-  const std::span<const std::uint32_t> ids = entry.subscription_ids.view();
-  put16(static_cast<std::uint16_t>(ids.size()));
-  for (std::uint32_t id : ids) put32(id);
+  write_queued(entry, ops_);
   ++chunk_refs_[entry.stored.chunk];
 }
 

@@ -53,18 +53,23 @@ enum class JournalOp : std::uint8_t {
 struct JournalEntry {
   JournalOp op = JournalOp::Done;
   SessionNumber session = 0;
-  std::uint64_t seq = 0;  // or the number of a frame
-  session::StoredAt stored;
-  std::uint8_t flags = 0;
+  std::uint64_t seq = 0;       // or the number of a frame
+  session::QueueEntry queued;  // of Enqueued: what is on disk of it
   std::uint16_t packet_id = 0;
   std::uint8_t shard = 0;
-  std::vector<std::uint32_t> subscription_ids;
   ByteView frame;
 };
 
 // Flags of Enqueued and of a block's entries.
 inline constexpr std::uint8_t queued_qos_mask = 3;
 inline constexpr std::uint8_t queued_retain = 4;
+
+class ByteReader;
+
+// What is kept of a delivery, in Enqueued as in a block. False for bytes that are none: cut off, or
+// with a value that is never written.
+bool read_queued(ByteReader& in, session::QueueEntry& entry);
+void write_queued(const session::QueueEntry& entry, std::vector<std::uint8_t>& to);
 
 // Reads the next operation off `bytes`. False at the end, or at bytes that are none: then `bytes`
 // is not empty.

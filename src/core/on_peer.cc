@@ -6,27 +6,14 @@
 //     caused, and is crossed off with the confirmation. After a restart the frames that were not
 //     crossed off are sent again, and the other shard leaves out those whose numbers it has
 //     applied.
-//
-//   kind u8 | flags u8 | size u32 | number u64 | generation u64 | publisher's connection u64 |
-//   mountpoint | message record | count u32 | receivers … | group and filter of each receiver that
-//   is reached through a share group, if the frame is owed kind u8 | 0 | size u32 | number u64
-//   (Confirm; the first is Publish) kind u8 | 0 | size u32 | connection u64 (Slow, GoOn:
-//   slow_down.cc)
 #include <algorithm>
 
 #include "base/expect.h"
-#include "core/byte_io.h"
+#include "core/link_frame.h"
 #include "core/shard.h"
 #include "session/expiry.h"
-#include "session/message_record.h"
 
 namespace vmq::core {
-
-namespace {
-
-constexpr std::uint8_t frame_again = 1;  // sent after a restart: find the receivers anew, by topic
-
-}  // namespace
 
 void Shard::forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets) {
   Peer& peer = peers_[shard];
@@ -37,51 +24,33 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
                       (publication.view.qos == 0 && !config().session.upgrade_outgoing_qos);
     is_numbered |= subscriber.durable() && !qos0;
   }
-  const std::size_t start = peer.out.size();
-  const std::size_t record = session::message_record_size(publication.view);
-  const std::string_view mountpoint = *publication.mountpoint;
-  std::size_t size = frame_head_size + 26 + mountpoint.size() + record + 4 + targets.size() * 12;
-  peer.out.resize(start + size);
-  std::uint8_t* to = peer.out.data() + start;
-  to[0] = static_cast<std::uint8_t>(FrameKind::Publish);
-  to[1] = 0;
-  store_be32(to + 2, static_cast<std::uint32_t>(size));
-  const std::uint64_t number = is_numbered ? peer.next_number++ : 0;
-  store_be64(to + 6, number);
-  store_be64(to + 14, publication.generation);
-  store_be64(to + 22, publisher_.conn.value);
-  store_be16(to + 30, static_cast<std::uint16_t>(mountpoint.size()));
-  std::copy(mountpoint.begin(), mountpoint.end(), to + 32);
-  to = session::write_message_record(publication.view, to + 32 + mountpoint.size());
-  store_be32(to, static_cast<std::uint32_t>(targets.size()));
-  to += 4;
-  for (const Target& target : targets) {
-    store_be64(to, target.subscriber.word());
-    store_be32(to + 8, target.share);
-    to += 12;
-  }
+  PublishFrame frame;
+  frame.number = is_numbered ? peer.next_number++ : 0;
+  frame.generation = publication.generation;
+  frame.publisher = publisher_.conn.value;
+  frame.mountpoint = *publication.mountpoint;
+  frame.message = publication.view;
+  const std::size_t begin = append_publish_frame(frame, targets, peer.out);
+  finish_publish_frame(begin, peer.out);
   if (!is_numbered) return;
   if (publication.view.qos == 1 && publisher_.conn.is_valid()) {
-    awaited_.push_back({shard, number});
+    awaited_.push_back({shard, frame.number});
     ++awaited_sent_;
     return;
   }
   // For a restart: the numbers of share subscriptions do not outlive the process, their names do.
   for (const Target& target : targets) {
     if (target.share == 0) continue;
-    const ShareName& name = share_name(target.share, publication.generation);
-    ByteWriter names(peer.out);
-    names.text16(name.group);
-    names.text16(name.filter);
+    const KnownShare& name = share_name(target.share, publication.generation);
+    append_share_name(name.group, name.filter, peer.out);
   }
-  size = peer.out.size() - start;
-  store_be32(peer.out.data() + start + 2, static_cast<std::uint32_t>(size));
-  journal_.owed(shard, number, {peer.out.data() + start, size});
-  peer.owed.push_back({number, journal_.turn()});
+  finish_publish_frame(begin, peer.out);
+  journal_.owed(shard, frame.number, {peer.out.data() + begin, peer.out.size() - begin});
+  peer.owed.push_back({frame.number, journal_.turn()});
 }
 
 // The index is locked to read a name, so the last one is kept: a burst goes to one group.
-const Shard::ShareName& Shard::share_name(std::uint32_t share, std::uint64_t generation) {
+const Shard::KnownShare& Shard::share_name(std::uint32_t share, std::uint64_t generation) {
   if (share_name_.share != share || share_name_.generation != generation) {
     share_name_.share = share;
     share_name_.generation = generation;
@@ -92,63 +61,52 @@ const Shard::ShareName& Shard::share_name(std::uint32_t share, std::uint64_t gen
   return share_name_;
 }
 
+// Frames were made in this process, or judged by recovery when they were read from the disk.
 void Shard::on_peer(std::uint8_t from, ByteView frames) {
   while (!frames.empty()) {
-    VMQ_EXPECT(frames.size() >= frame_head_size);
-    const std::size_t size = load_be32(frames.data() + 2);
-    VMQ_EXPECT(size >= frame_head_size && size <= frames.size());
-    const ByteView frame = frames.first(size);
-    switch (static_cast<FrameKind>(frame[0])) {
-      case FrameKind::Publish:
-        on_frame(from, frame);
+    const std::optional<Frame> frame = next_frame(frames);
+    VMQ_EXPECT(frame.has_value());
+    switch (frame->kind) {
+      case FrameKind::Publish: {
+        const std::optional<PublishFrame> publish = parse_publish_frame(frame->bytes);
+        VMQ_EXPECT(publish.has_value());
+        on_frame(from, *publish);
         break;
+      }
       case FrameKind::Confirm:
-        on_confirm(from, load_be64(frame.data() + frame_head_size));
+        on_confirm(from, number_of(*frame));
         break;
-      default:
-        on_slow({load_be64(frame.data() + frame_head_size)},
-                static_cast<FrameKind>(frame[0]) == FrameKind::Slow);
+      case FrameKind::Slow:
+      case FrameKind::GoOn:
+        on_slow({number_of(*frame)}, frame->kind == FrameKind::Slow);
         break;
     }
-    frames = frames.subspan(size);
   }
 }
 
-void Shard::on_frame(std::uint8_t from, ByteView frame) {
+void Shard::on_frame(std::uint8_t from, const PublishFrame& frame) {
   Peer& peer = peers_[from];
-  const bool again = (frame[1] & frame_again) != 0;
-  const std::uint64_t number = load_be64(frame.data() + 6);
-  if (number != 0) {
-    if (number <= peer.applied) return;
-    peer.applied = number;
+  if (frame.number != 0) {
+    if (frame.number <= peer.applied) return;
+    peer.applied = frame.number;
     peer.applied_this_turn = true;
   }
   Publication publication;
-  publication.generation = load_be64(frame.data() + 14);
-  ByteReader in(frame.subspan(22));
-  const ConnId publisher{in.u64()};
-  publication.mountpoint = mountpoint(in.text16());
-  const auto parsed = session::parse_message_record(in.rest());
-  VMQ_EXPECT(parsed.has_value());
-  publication.view = parsed->message;
-  in.bytes(parsed->size);
-  const std::uint32_t count = in.u32();
+  publication.generation = frame.generation;
+  publication.mountpoint = mountpoint(frame.mountpoint);
+  publication.view = frame.message;
   targets_.clear();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const topic::Subscriber subscriber = topic::Subscriber::from_word(in.u64());
-    targets_.push_back({subscriber, in.u32()});
-  }
-  VMQ_EXPECT(in.ok());
+  for (std::size_t i = 0; i < frame.receiver_count(); ++i) targets_.push_back(frame.receiver(i));
   // The way here may have been long: a full ring, or a crash [MQTT-3.3.2-5].
   if (session::has_expired(publication.view.expires_at, now_.wall)) {
-    counters_.count(Plain::QueueMessageExpired, count);
+    counters_.count(Plain::QueueMessageExpired, frame.receiver_count());
     return;
   }
-  if (again) {
-    deliver_again(publication, in);
+  if (frame.is_again) {
+    deliver_again(publication, frame.names);
     return;
   }
-  publisher_ = {from, publisher};
+  publisher_ = {from, {frame.publisher}};
   deliver_run(publication, targets_);
   publisher_ = {};
 }
@@ -156,14 +114,14 @@ void Shard::on_frame(std::uint8_t from, ByteView frame) {
 // After a restart: the slots that the frame names mean nothing any more, so the receivers are found
 // by topic, among the durable sessions of this shard.
 // Through share groups only those get it that it was meant for: the others had it elsewhere.
-void Shard::deliver_again(Publication& publication, ByteReader names) {
+void Shard::deliver_again(Publication& publication, ByteView names) {
   std::size_t shares = 0;
   for (const Target& target : targets_) shares += target.share != 0 ? 1 : 0;
   const bool plain = shares < targets_.size();
   std::vector<std::pair<std::string_view, std::string_view>> groups;
   for (; shares > 0; --shares) {
-    const std::string_view group = names.text16();
-    groups.emplace_back(group, names.text16());
+    const ShareName known = next_share_name(names);
+    groups.emplace_back(known.group, known.filter);
   }
   publication.generation = shared_.subscriptions.generation();
   publication.is_again = true;
@@ -229,17 +187,13 @@ void Shard::confirm_durable() {
       peer.confirms.pop_front();
     }
     if (number == 0) continue;
-    ByteWriter out(peer.out);
-    out.u8(static_cast<std::uint8_t>(FrameKind::Confirm));
-    out.u8(0);
-    out.u32(frame_head_size + 8);
-    out.u64(number);
+    append_number_frame(FrameKind::Confirm, number, peer.out);
   }
 }
 
 void Shard::resend_owed(std::vector<RecoveredFrame> frames, std::uint64_t turn) {
   for (RecoveredFrame& frame : frames) {
-    frame.frame[1] |= frame_again;
+    mark_again(frame.frame);
     Peer& peer = peers_[frame.shard];
     peer.out.insert(peer.out.end(), frame.frame.begin(), frame.frame.end());
     peer.owed.push_back({frame.number, turn});

@@ -1,7 +1,6 @@
 // The disk has caught up: what waited for it may go.
 #include "base/expect.h"
-#include "core/byte_io.h"
-#include "core/recovery.h"
+#include "core/node_record.h"
 #include "core/shard.h"
 
 namespace vmq::core {
@@ -60,13 +59,9 @@ void Shard::save_links() {
   if (sum == saved_links_) return;
   saved_links_ = sum;
   std::vector<std::uint8_t> value;
-  ByteWriter out(value);
-  out.u8(1);
-  out.u8(static_cast<std::uint8_t>(peers_.size()));
-  for (const Peer& peer : peers_) {
-    out.u64(peer.next_number);
-    out.u64(peer.applied);
-  }
+  std::vector<LinkNumbers> links;
+  for (const Peer& peer : peers_) links.push_back({peer.next_number, peer.applied});
+  write_links_record(links, value);
   effects_.batch.put(store::Space::Meta, links_key(shard_), value);
 }
 

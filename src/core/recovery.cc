@@ -11,8 +11,11 @@
 #include "core/byte_io.h"
 #include "core/durable_queue.h"
 #include "core/journal.h"
+#include "core/link_frame.h"
+#include "core/node_record.h"
 #include "core/session_record.h"
 #include "session/message_record.h"
+#include "topic/validate.h"
 
 namespace vmq::core {
 
@@ -24,7 +27,11 @@ using store::RowState;
 using store::Space;
 
 constexpr std::uint64_t counter_mask = (std::uint64_t{1} << 56) - 1;
-constexpr std::string_view node_key = "node";
+// The longest run of entries that damage may have taken out of a queue: what its sequence skips is
+// counted and passed over. More than that is no queue of ours.
+constexpr std::uint64_t lost_max = 1u << 16;
+constexpr std::uint32_t levels_max = 0xffff;
+constexpr std::size_t name_size_max = 0xffff;
 
 std::uint8_t shard_of(std::uint64_t number) { return static_cast<std::uint8_t>(number >> 56); }
 
@@ -55,10 +62,12 @@ class Recovery {
   Scanned read_retained();
   void take_journal_entry(std::uint8_t shard, std::uint64_t turn, JournalEntry entry);
   void read_queue_row(const Row& row);
+  void read_block(SessionNumber number, const Row& row);
   void finish_session();
   struct Block {
     std::uint64_t first = 0;
     std::vector<session::QueueEntry> entries;
+    std::uint64_t end() const { return first + entries.size(); }
   };
   struct Replayed {
     std::uint64_t head = 0;
@@ -66,9 +75,11 @@ class Recovery {
     bool is_known = false;  // there is a state, or the journal has named a first entry
     std::map<std::uint64_t, Delivery> states;
     std::vector<std::uint16_t> inbound;
-    Block fresh;
+    std::vector<Block> fresh;  // entries that only the journal knows
   };
-  void replay(RecoveredSession& session, const QueueState& state);
+  void drop_block(SessionNumber number, const Block& block);
+  bool reconcile(SessionNumber number, QueueState& state);
+  void replay(RecoveredSession& session, QueueState& state);
   void take_step(Replayed& replayed, JournalEntry& entry);
   void write_fresh(SessionNumber number, Replayed& replayed);
   void keep_blocks(RecoveredSession& session, const Replayed& replayed);
@@ -109,6 +120,8 @@ class Recovery {
   bool has_current_ = false;
   QueueState state_;
   bool has_state_ = false;
+  bool has_state_record_ = false;
+  bool is_state_sound_ = false;  // the record could be read
   std::vector<Block> blocks_;
 };
 
@@ -118,18 +131,17 @@ Recovery::Scanned Recovery::read_node(std::uint8_t shards_wanted, Rng& rng) {
   node_.home_key = {rng.next()};
   node_is_new_ = true;
   const auto visit = [&](const Row& row) {
-    ByteReader in(row.value);
-    if (row.state != RowState::Value || in.u8() != 1) {
+    std::optional<NodeRecord> record;
+    if (row.state == RowState::Value) record = parse_node_record(row.value);
+    if (!record) {
       ++node_.corrupted;
+      has_foreign_chunks_ = true;  // clients find another home than the one they had
       return true;
     }
-    const std::uint64_t key = in.u64();
-    const std::uint8_t stored = in.u8();
-    if (!in.ok() || stored == 0) return true;
-    node_.home_key = {key};
-    shards = stored;
+    node_.home_key = record->home_key;
+    shards = record->shards;
     node_is_new_ = false;
-    has_foreign_chunks_ = in.u8() != 0;
+    has_foreign_chunks_ = record->has_foreign_chunks;
     return true;
   };
   auto scanned = store_.scan(Space::Meta, node_key, std::string(node_key) + '\0', visit);
@@ -144,25 +156,22 @@ Recovery::Scanned Recovery::read_node(std::uint8_t shards_wanted, Rng& rng) {
 }
 
 Recovery::Scanned Recovery::read_links() {
-  return store_.scan(Space::Meta, std::string_view("links/"), std::string_view("links0"),
-                     [&](const Row& row) {
-                       if (row.key.size() != 7) return true;
-                       const std::uint8_t shard = row.key[6];
-                       ByteReader in(row.value);
-                       if (row.state != RowState::Value || in.u8() != 1) {
-                         ++node_.corrupted;
-                         return true;
-                       }
-                       const std::uint8_t count = in.u8();
-                       for (std::uint8_t other = 0; other < count; ++other) {
-                         const std::uint64_t next = in.u64();
-                         const std::uint64_t applied = in.u64();
-                         if (!in.ok() || shard >= owed_.size() || other >= owed_.size()) break;
-                         owed_[shard][other].next = next;
-                         applied_[shard][other] = applied;
-                       }
-                       return true;
-                     });
+  return store_.scan(
+      Space::Meta, std::string_view("links/"), std::string_view("links0"), [&](const Row& row) {
+        std::optional<std::vector<LinkNumbers>> links;
+        if (row.state == RowState::Value) links = parse_links_record(row.value);
+        if (!links || row.key.size() != links_key(0).size()) {
+          ++node_.corrupted;
+          return true;
+        }
+        const std::uint8_t shard = row.key.back();
+        if (shard >= owed_.size()) return true;
+        for (std::size_t other = 0; other < std::min(links->size(), owed_.size()); ++other) {
+          owed_[shard][other].next = (*links)[other].next_number;
+          applied_[shard][other] = (*links)[other].applied;
+        }
+        return true;
+      });
 }
 
 Recovery::Scanned Recovery::read_sessions() {
@@ -187,8 +196,14 @@ Recovery::Scanned Recovery::read_sessions() {
     number = std::max(number, session->number & counter_mask);
     // All of format 1 stand in the record.
     session->are_pages_torn = session->subscriptions.size() > subscriptions_per_page;
-    const auto at = sessions_.emplace(session->number, std::move(*session));
-    last = &at.first->second;
+    const auto [at, is_first] = sessions_.emplace(session->number, std::move(*session));
+    // A number names one session. The record of another one under it is damage.
+    if (!is_first) {
+      ++node_.corrupted;
+      batch_.erase(Space::Session, key);
+      return true;
+    }
+    last = &at->second;
     return true;
   });
 }
@@ -196,8 +211,9 @@ Recovery::Scanned Recovery::read_sessions() {
 void Recovery::read_page(const Row& row, const PageKey& key, RecoveredSession* session) {
   std::optional<SubscriptionPage> page;
   if (row.state == RowState::Value) page = parse_subscription_page(row.value);
-  if (!page) ++node_.corrupted;
-  if (session == nullptr || (page && page->number != session->number)) {
+  const bool is_number = key.page != 0 && key.page <= subscription_pages_max;
+  if (!page || !is_number) ++node_.corrupted;
+  if (session == nullptr || !is_number || (page && page->number != session->number)) {
     batch_.erase(Space::Session, as_text(row.key));  // of a session that is gone
     return;
   }
@@ -216,6 +232,10 @@ void Recovery::take_journal_entry(std::uint8_t shard, std::uint64_t turn, Journa
       if (shard >= owed_.size() || entry.shard >= owed_.size()) return;
       Owed& owed = owed_[shard][entry.shard];
       owed.next = std::max(owed.next, entry.seq + 1);
+      if (!is_owed_frame(entry.frame, entry.seq)) {
+        ++node_.corrupted;
+        return;
+      }
       owed.frames[entry.seq].assign(entry.frame.begin(), entry.frame.end());
       return;
     }
@@ -233,25 +253,32 @@ void Recovery::take_journal_entry(std::uint8_t shard, std::uint64_t turn, Journa
   std::uint64_t& last = last_session_[shard_of(entry.session)];
   last = std::max(last, entry.session & counter_mask);
   if (entry.op == JournalOp::Enqueued) {
-    std::uint64_t& chunk = last_chunk_[shard_of(entry.stored.chunk)];
-    chunk = std::max(chunk, entry.stored.chunk & counter_mask);
+    const std::uint64_t stored = entry.queued.stored.chunk;
+    std::uint64_t& chunk = last_chunk_[shard_of(stored)];
+    chunk = std::max(chunk, stored & counter_mask);
   }
   if (sessions_.contains(entry.session)) {
     journals_[entry.session].steps.push_back({turn, std::move(entry)});
   } else if (entry.op == JournalOp::Enqueued) {
-    suspects_.insert(entry.stored.chunk);
+    suspects_.insert(entry.queued.stored.chunk);
   }
 }
 
 Recovery::Scanned Recovery::read_journal() {
   return store_.scan(Space::Journal, std::string_view(), std::string_view(), [&](const Row& row) {
     batch_.erase(Space::Journal, as_text(row.key));
-    if (row.key.size() != 9) return true;
+    const std::uint64_t turn = row.key.size() == 9 ? load_be64(row.key.data() + 1) : 0;
+    if (row.key.size() != 9 || !is_counter(turn)) {
+      ++node_.corrupted;
+      return true;
+    }
     const std::uint8_t shard = row.key[0];
-    const std::uint64_t turn = load_be64(row.key.data() + 1);
     last_turn_[shard] = std::max(last_turn_[shard], turn);
     ByteView bytes = row.state == RowState::Value ? row.value : ByteView{};
-    if (bytes.empty()) ++node_.corrupted;
+    if (bytes.empty()) {
+      ++node_.corrupted;
+      return true;
+    }
     JournalEntry entry;
     while (next_journal_entry(bytes, entry)) take_journal_entry(shard, turn, std::move(entry));
     if (!bytes.empty()) ++node_.corrupted;
@@ -277,72 +304,121 @@ Recovery::Scanned Recovery::read_queues() {
 }
 
 void Recovery::read_queue_row(const Row& row) {
-  if (row.key.size() < 9) {
+  const SessionNumber number = row.key.size() >= 9 ? load_be64(row.key.data()) : 0;
+  const bool is_state = row.key.size() == 9 && row.key[8] == 0;
+  const bool is_block = row.key.size() == 17 && row.key[8] != 0;
+  if (!is_shard_number(number) || (!is_state && !is_block)) {
     ++node_.corrupted;
     return;
   }
-  const SessionNumber number = load_be64(row.key.data());
   if (has_current_ && number != current_) finish_session();
-  if (!has_current_) {
-    current_ = number;
-    has_current_ = true;
-  }
+  current_ = number;
+  has_current_ = true;
   std::uint64_t& last = last_session_[shard_of(number)];
   last = std::max(last, number & counter_mask);
-  if (row.key[8] == 0) {
-    std::optional<QueueState> state;
-    if (row.state == RowState::Value) state = parse_queue_state(row.value);
-    if (!state) {
-      ++node_.corrupted;
-      return;
-    }
-    state_ = std::move(*state);
-    has_state_ = true;
-    last_turn_[shard_of(number)] = std::max(last_turn_[shard_of(number)], state_.settled_turn);
+  if (is_block) {
+    read_block(number, row);
     return;
   }
-  if (row.key.size() != 17) return;
+  std::optional<QueueState> state;
+  if (row.state == RowState::Value) state = parse_queue_state(row.value);
+  has_state_record_ = true;
+  if (!state) {
+    ++node_.corrupted;
+    return;
+  }
+  state_ = std::move(*state);
+  has_state_ = true;
+  is_state_sound_ = true;
+  last_turn_[shard_of(number)] = std::max(last_turn_[shard_of(number)], state_.settled_turn);
+}
+
+void Recovery::read_block(SessionNumber number, const Row& row) {
   Block block{load_be64(row.key.data() + 9), {}};
   std::optional<std::vector<session::QueueEntry>> entries;
-  if (row.state == RowState::Value) entries = parse_block(row.value);
-  if (entries) {
-    block.entries = std::move(*entries);
-  } else {
+  if (row.state == RowState::Value && is_counter(block.first)) entries = parse_block(row.value);
+  if (!entries) {
+    // What it held is lost for good, so that nobody meets it again when it can be read after all.
     ++node_.corrupted;
+    batch_.erase(Space::Queue, as_text(row.key));
+    return;
   }
+  block.entries = std::move(*entries);
   for (const session::QueueEntry& entry : block.entries) {
     std::uint64_t& chunk = last_chunk_[shard_of(entry.stored.chunk)];
     chunk = std::max(chunk, entry.stored.chunk & counter_mask);
   }
-  if (!sessions_.contains(number)) {  // left over by a session that ended
-    for (const session::QueueEntry& entry : block.entries) suspects_.insert(entry.stored.chunk);
-    batch_.erase(Space::Queue, as_text(row.key));
-    return;
+  if (sessions_.contains(number)) {
+    blocks_.push_back(std::move(block));
+  } else {  // left over by a session that ended
+    drop_block(number, block);
   }
-  blocks_.push_back(std::move(block));
+}
+
+void Recovery::drop_block(SessionNumber number, const Block& block) {
+  for (const session::QueueEntry& entry : block.entries) suspects_.insert(entry.stored.chunk);
+  batch_.erase(Space::Queue, queue_block_key(number, block.first));
 }
 
 // State, blocks and journal of one session are together: makes them one.
 void Recovery::finish_session() {
   const auto found = sessions_.find(current_);
   if (found == sessions_.end()) {
-    if (has_state_) batch_.erase(Space::Queue, queue_state_key(current_));
+    if (has_state_record_) batch_.erase(Space::Queue, queue_state_key(current_));
   } else {
     if (!has_state_ && !blocks_.empty()) {  // the state is lost: everything in blocks is owed
       state_.head_seq = blocks_.front().first;
-      state_.next_seq = blocks_.back().first + blocks_.back().entries.size();
+      state_.next_seq = blocks_.back().end();
       has_state_ = true;
     }
     replay(found->second, state_);
   }
   has_current_ = false;
   has_state_ = false;
+  has_state_record_ = false;
+  is_state_sound_ = false;
   state_ = QueueState{};
   blocks_.clear();
 }
 
+// The state says what the queue holds, the blocks hold it. Makes them agree where damage has parted
+// them; true when it had to. Afterwards the blocks begin at the head or before it, and nowhere is
+// more missing than lost_max entries.
+bool Recovery::reconcile(SessionNumber number, QueueState& state) {
+  std::uint64_t head = state.head_seq;
+  std::uint64_t next = state.next_seq;
+  std::size_t kept = 0;
+  std::uint64_t end = head;
+  for (; kept < blocks_.size(); ++kept) {
+    const Block& block = blocks_[kept];
+    if (block.first >= next) break;
+    if (block.first > end) {
+      if (end == head) {
+        head = block.first;  // nothing before it can be delivered
+      } else if (block.first - end > lost_max) {
+        break;
+      }
+    }
+    end = std::max(end, block.end());
+  }
+  if (end == head || next - std::min(end, next) > lost_max) next = end;
+  next = std::max(next, head);
+  const bool changed = head != state.head_seq || next != state.next_seq || kept != blocks_.size();
+  for (std::size_t i = kept; i < blocks_.size(); ++i) drop_block(number, blocks_[i]);
+  blocks_.resize(kept);
+  state.head_seq = head;
+  state.next_seq = next;
+  std::erase_if(state.states, [&](const DurableState::Settled& entry) {
+    return entry.seq < head || entry.seq >= next;
+  });
+  return changed;
+}
+
 // The state on disk and what the journal adds to it.
-void Recovery::replay(RecoveredSession& session, const QueueState& state) {
+void Recovery::replay(RecoveredSession& session, QueueState& state) {
+  const bool is_lost = has_state_ && reconcile(session.number, state);
+  if (is_lost) ++node_.corrupted;
+  bool changed = is_lost || !is_state_sound_;
   Replayed replayed;
   for (const DurableState::Settled& entry : state.states) replayed.states[entry.seq] = entry.state;
   replayed.inbound = state.inbound_qos2;
@@ -350,8 +426,8 @@ void Recovery::replay(RecoveredSession& session, const QueueState& state) {
   replayed.next = state.next_seq;
   replayed.is_known = has_state_;
   const auto journal = journals_.find(session.number);
-  const bool changed = journal != journals_.end() && !journal->second.steps.empty();
-  if (changed) {
+  if (journal != journals_.end() && !journal->second.steps.empty()) {
+    changed = true;
     for (SessionJournal::Step& step : journal->second.steps) {
       if (step.turn > state.settled_turn) take_step(replayed, step.entry);
     }
@@ -380,22 +456,14 @@ void Recovery::take_step(Replayed& replayed, JournalEntry& entry) {
     case JournalOp::Enqueued: {
       if (!is_known) head = next = entry.seq;
       is_known = true;
-      if (fresh.entries.empty()) fresh.first = next;
-      // What a damaged record has lost in between cannot be delivered: it counts as done.
-      constexpr std::uint64_t lost_max = 1u << 20;
+      if (head == next && entry.seq > next) head = next = entry.seq;
       if (entry.seq < next || entry.seq - next > lost_max) break;
-      for (; next < entry.seq; ++next) {
-        fresh.entries.emplace_back();
-        states[next] = Delivery::Done;
-        ++node_.corrupted;
-      }
-      session::QueueEntry queued;
-      queued.stored = entry.stored;
-      queued.qos = entry.flags & queued_qos_mask;
-      queued.retain = (entry.flags & queued_retain) != 0;
-      for (std::uint32_t id : entry.subscription_ids) queued.subscription_ids.add(id);
-      fresh.entries.push_back(std::move(queued));
-      ++next;
+      // What a damaged record has lost in between stands in no block, and is passed over.
+      constexpr std::size_t block_max = 256;
+      const bool follows = !fresh.empty() && fresh.back().end() == entry.seq;
+      if (!follows || fresh.back().entries.size() >= block_max) fresh.push_back({entry.seq, {}});
+      fresh.back().entries.push_back(std::move(entry.queued));
+      next = entry.seq + 1;
       break;
     }
     case JournalOp::Done:
@@ -417,15 +485,9 @@ void Recovery::take_step(Replayed& replayed, JournalEntry& entry) {
 
 // Entries that only the journal knew become blocks.
 void Recovery::write_fresh(SessionNumber number, Replayed& replayed) {
-  constexpr std::size_t block_max = 256;
-  std::vector<session::QueueEntry>& fresh = replayed.fresh.entries;
-  for (std::size_t at = 0; at < fresh.size(); at += block_max) {
-    Block block{replayed.fresh.first + at, {}};
+  for (Block& block : replayed.fresh) {
     std::vector<std::uint8_t> value;
-    for (std::size_t i = at; i < std::min(at + block_max, fresh.size()); ++i) {
-      write_block_entry(fresh[i], value);
-      block.entries.push_back(std::move(fresh[i]));
-    }
+    for (const session::QueueEntry& entry : block.entries) write_queued(entry, value);
     batch_.put(Space::Queue, queue_block_key(number, block.first), value);
     blocks_.push_back(std::move(block));
   }
@@ -445,7 +507,7 @@ void Recovery::keep_blocks(RecoveredSession& session, const Replayed& replayed) 
       const std::uint64_t seq = block.first + e;
       const auto delivery = replayed.states.find(seq);
       const bool done = delivery != replayed.states.end() && delivery->second == Delivery::Done;
-      if (seq < replayed.head || seq >= replayed.next || done) continue;
+      if (seq < replayed.head || seq >= end || done) continue;
       ++refs_[block.entries[e].stored.chunk];
       ++node_.messages;
     }
@@ -454,11 +516,11 @@ void Recovery::keep_blocks(RecoveredSession& session, const Replayed& replayed) 
 
 void Recovery::write_state(RecoveredSession& session, const QueueState& before, bool changed) {
   if (session.head_seq == session.next_seq && session.inbound_qos2.empty()) {
-    if (has_state_) batch_.erase(Space::Queue, queue_state_key(session.number));
+    if (has_state_record_) batch_.erase(Space::Queue, queue_state_key(session.number));
     return;
   }
   session.state_on_disk = true;
-  if (!changed && has_state_) return;
+  if (!changed) return;
   QueueState settled;
   settled.settled_turn =
       std::max(before.settled_turn, *std::max_element(last_turn_.begin(), last_turn_.end()));
@@ -473,21 +535,28 @@ void Recovery::write_state(RecoveredSession& session, const QueueState& before, 
 
 Recovery::Scanned Recovery::read_retained() {
   return store_.scan(Space::Retained, std::string_view(), std::string_view(), [&](const Row& row) {
-    node_.retained_version_base = std::max(node_.retained_version_base, row.version);
     const std::string_view key = as_text(row.key);
+    if (!is_counter(row.version)) {
+      // Nothing that is retained from now on could replace it.
+      ++node_.corrupted;
+      batch_.erase(Space::Retained, key);
+      return true;
+    }
+    node_.retained_version_base = std::max(node_.retained_version_base, row.version);
     if (row.state == RowState::Erased) {
       batch_.erase(Space::Retained, key);
       return true;
     }
-    const std::size_t split = key.find('\0');
+    const std::size_t split = std::min(key.find('\0'), key.size());
+    const std::string_view topic = key.substr(std::min(split + 1, key.size()));
     std::optional<session::ParsedRecord> record;
     if (row.state == RowState::Value) record = session::parse_message_record(row.value);
-    if (!record || split == std::string_view::npos) {
+    if (!record || split > name_size_max || record->message.topic != topic ||
+        !topic::check_name(topic, levels_max)) {
       ++node_.corrupted;
       return true;
     }
-    retained_.put(key.substr(0, split), key.substr(split + 1), row.value,
-                  record->message.expires_at);
+    retained_.put(key.substr(0, split), topic, row.value, record->message.expires_at);
     ++node_.retained;
     return true;
   });
@@ -585,11 +654,9 @@ void Recovery::drop_unreferenced() {
 Recovery::Scanned Recovery::write() {
   if (node_is_new_) {
     std::vector<std::uint8_t> value;
-    ByteWriter out(value);
-    out.u8(1);
-    out.u64(node_.home_key.value);
-    out.u8(static_cast<std::uint8_t>(node_.shards.size()));
-    out.u8(has_foreign_chunks_ ? 1 : 0);
+    write_node_record(
+        {node_.home_key, static_cast<std::uint8_t>(node_.shards.size()), has_foreign_chunks_},
+        value);
     batch_.put(Space::Meta, node_key, value);
   }
   if (!batch_.empty()) store_.submit(ShardId{0}, std::move(batch_), StoreTicket{++tickets_});
@@ -626,12 +693,6 @@ Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wante
 }
 
 }  // namespace
-
-std::string links_key(std::uint8_t shard) {
-  std::string key = "links/";
-  key += static_cast<char>(shard);
-  return key;
-}
 
 Result<RecoveredNode, store::StoreError> recover(store::Store& store,
                                                  topic::RetainedIndex& retained,

@@ -37,6 +37,4 @@ struct RecoveredNode {
                                                                std::uint8_t shards_wanted,
                                                                Rng& rng);
 
-std::string links_key(std::uint8_t shard);
-
 }  // namespace vmq::core

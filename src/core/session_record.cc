@@ -15,6 +15,7 @@ constexpr std::uint8_t page_format = 1;
 constexpr std::uint8_t has_user = 1;
 constexpr std::uint8_t has_will = 2;
 constexpr std::uint8_t will_expires = 4;
+constexpr std::size_t name_size_max = 0xffff;  // of a mountpoint and of a client id
 
 using Subscriptions = std::vector<RecoveredSession::Subscription>;
 
@@ -32,9 +33,10 @@ bool read_subscriptions(ByteReader& in, Subscriptions& to) {
   for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
     RecoveredSession::Subscription subscription;
     subscription.filter = in.text16();
-    subscription.identifier = in.u32() & 0x0fffffff;
+    subscription.identifier = in.u32();
     subscription.options = in.u8();
-    if ((subscription.options & 3) == 3) return false;
+    if (subscription.identifier > topic::Subscriber::subscription_identifier_max) return false;
+    if ((subscription.options & 3) == 3 || subscription.options > 15) return false;
     to.push_back(std::move(subscription));
   }
   return in.ok();
@@ -78,7 +80,9 @@ std::optional<SubscriptionPage> parse_subscription_page(ByteView value) {
   if (in.u8() != page_format) return std::nullopt;
   SubscriptionPage page;
   page.number = in.u64();
+  if (!is_shard_number(page.number)) return std::nullopt;
   if (!read_subscriptions(in, page.subscriptions)) return std::nullopt;
+  if (page.subscriptions.empty()) return std::nullopt;
   return page;
 }
 
@@ -107,6 +111,7 @@ void write_session_record(const RecoveredSession& session, std::vector<std::uint
 std::optional<RecoveredSession> parse_session_record(std::string_view key, ByteView value) {
   const std::size_t split = key.find('\0');
   if (split == std::string_view::npos) return std::nullopt;
+  if (split > name_size_max || key.size() - split - 1 > name_size_max) return std::nullopt;
   RecoveredSession session;
   session.mountpoint = key.substr(0, split);
   session.client_id = key.substr(split + 1);
@@ -124,6 +129,10 @@ std::optional<RecoveredSession> parse_session_record(std::string_view key, ByteV
   session.will_at = {static_cast<std::int64_t>(in.u64())};
   // Format 1 did not say: everything may have been sent.
   session.sent_end = format == format_1 ? ~std::uint64_t{0} : in.u64();
+  if (!is_shard_number(session.number)) return std::nullopt;
+  for (const WallTime time : {session.disconnected_at, session.will_at}) {
+    if (time.ms < 0 || !is_recorded_time(time)) return std::nullopt;
+  }
   session.user_name = in.text16();
   if (!read_subscriptions(in, session.subscriptions)) return std::nullopt;
   if ((flags & has_will) != 0) {

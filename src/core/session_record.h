@@ -18,6 +18,8 @@
 namespace vmq::core {
 
 inline constexpr std::uint32_t subscriptions_per_page = 64;
+// More than a shard's memory holds. A page with a higher number is damage.
+inline constexpr std::uint32_t subscription_pages_max = 1u << 20;
 
 std::string session_key(std::string_view mountpoint, std::string_view client_id);
 // `page` counts from 1: page 0 is in the record.

@@ -250,18 +250,18 @@ void Shard::restore(RecoveredSession& recovered) {
     subscription.identifier = known.identifier;
     subscription.options = known.options;
     subscription.is_shared = !parsed->share_group.empty();
-    subscription.filter =
-        shared_.subscriptions
-            .subscribe({recovered.mountpoint, parsed->filter, parsed->share_group},
-                       subscriber_of(session, subscription))
-            .id;
+    const topic::SubscribeResult result =
+        shared_.subscriptions.subscribe({recovered.mountpoint, parsed->filter, parsed->share_group},
+                                        subscriber_of(session, subscription));
+    if (!result.is_new) continue;  // the record names a filter twice
+    subscription.filter = result.id;
     session.subscriptions.push_back(subscription);
   }
   session.durable->are_pages_torn =
       recovered.are_pages_torn || session.subscriptions.size() != recovered.subscriptions.size();
   if (recovered.will) {
     const auto parsed = session::parse_message_record(*recovered.will);
-    if (parsed) {
+    if (parsed && topic::check_name(parsed->message.topic, 0xffff)) {
       session.will = std::make_unique<Will>(Will{session::Message::make(parsed->message),
                                                  recovered.will_delay_s, recovered.will_expiry_s});
     }

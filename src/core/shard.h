@@ -23,6 +23,7 @@
 #include "core/hooks.h"
 #include "core/journal.h"
 #include "core/limits.h"
+#include "core/link_frame.h"
 #include "core/shard_core.h"
 #include "core/state.h"
 #include "mqtt/decode.h"
@@ -42,8 +43,6 @@ struct NodeShared {
   HashKey home_key;                         // which shard a client id lives on
   std::uint64_t retained_version_base = 0;  // above every version of a retained record on disk
 };
-
-class ByteReader;
 
 struct ShardSetup {
   NodeShared& shared;
@@ -126,13 +125,6 @@ struct Publication {
     if (!message) message = session::Message::make(view);
     return message;
   }
-};
-
-// A receiver chosen by routing: the subscription, and the share subscription it came through
-// (FilterId + 1; 0: none).
-struct Target {
-  topic::Subscriber subscriber;
-  std::uint32_t share = 0;
 };
 
 // The receivers of a topic, shard by shard. The last one is kept: publishers repeat their topics,
@@ -306,20 +298,17 @@ class Shard {
   bool is_short(std::size_t waiting) const;
 
   // --- other shards (on_peer.cc) ---
-  // On the wire between shards: values never change.
-  enum class FrameKind : std::uint8_t { Publish = 1, Confirm = 2, Slow = 3, GoOn = 4 };
-  static constexpr std::size_t frame_head_size = 6;
   void forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets);
   void on_peer(std::uint8_t from, ByteView frames);
-  void on_frame(std::uint8_t from, ByteView frame);
-  void deliver_again(Publication& publication, ByteReader names);
-  struct ShareName {
+  void on_frame(std::uint8_t from, const PublishFrame& frame);
+  void deliver_again(Publication& publication, ByteView names);
+  struct KnownShare {
     std::uint32_t share = 0;
     std::uint64_t generation = 0;
     std::string group;
     std::string filter;
   };
-  const ShareName& share_name(std::uint32_t share, std::uint64_t generation);
+  const KnownShare& share_name(std::uint32_t share, std::uint64_t generation);
   void on_confirm(std::uint8_t from, std::uint64_t number);
   void save_links();
   void note_applied();
@@ -554,7 +543,7 @@ class Shard {
     Ring<Confirm> confirms;  // to be sent when durable
   };
   std::vector<Peer> peers_;
-  ShareName share_name_;
+  KnownShare share_name_;
 
   Effects effects_;  // what the turn has made so far
 };

@@ -5,7 +5,6 @@
 // a burst loses nothing, and a reader that is stuck costs itself.
 #include <algorithm>
 
-#include "core/byte_io.h"
 #include "core/shard.h"
 
 namespace vmq::core {
@@ -59,11 +58,8 @@ void Shard::lose_patience(Session& session) {
 }
 
 void Shard::send_slow(const Publisher& publisher, bool slow) {
-  ByteWriter out(peers_[publisher.shard].out);
-  out.u8(static_cast<std::uint8_t>(slow ? FrameKind::Slow : FrameKind::GoOn));
-  out.u8(0);
-  out.u32(frame_head_size + 8);
-  out.u64(publisher.conn.value);
+  append_number_frame(slow ? FrameKind::Slow : FrameKind::GoOn, publisher.conn.value,
+                      peers_[publisher.shard].out);
 }
 
 // A publisher of this shard waits for one more subscriber, or for one less.

@@ -55,6 +55,7 @@ std::optional<ParsedRecord> parse_message_record(ByteView bytes) {
   parsed.message.qos = flags & 3;
   parsed.message.retain = (flags & 4) != 0;
   parsed.message.expires_at = {static_cast<std::int64_t>(load_be64(&bytes[12]))};
+  if (!is_recorded_time(parsed.message.expires_at)) return std::nullopt;
   ByteView rest = bytes.subspan(message_record_head_size);
   parsed.message.topic = as_text(rest.first(topic_size));
   parsed.message.properties = rest.subspan(topic_size, properties_size);
