@@ -100,7 +100,7 @@ void add_part(std::string& text, const std::string& part) {
 
 AnyRecord decode_journal(ByteView value) {
   AnyRecord record;
-  Journal journal({});
+  Journal journal({}, 0);
   JournalEntry entry;
   while (next_journal_entry(value, entry)) add_part(record.text, take_into(entry, journal));
   record.accepted = value.empty();

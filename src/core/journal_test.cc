@@ -57,12 +57,12 @@ TEST(Journal, keys_are_the_shard_or_the_number_in_big_endian) {
 }
 
 TEST(Journal, messages_of_a_turn_lie_in_one_chunk_and_are_found_by_index) {
-  Journal journal(start_of(3));
+  Journal journal(start_of(3), 0);
   const std::uint64_t session = journal.new_session_number();
   EXPECT_EQ(session, 0x0300000000000001u);
   std::vector<session::StoredAt> stored;
   for (const char* payload : {"one", "two", "three"}) {
-    stored.push_back(journal.store(message(payload)));
+    stored.push_back(journal.store(session::Message::make(message(payload))));
     journal.enqueued(session, stored.size(), entry_at(stored.back()));
   }
   store::Batch batch;
@@ -79,18 +79,19 @@ TEST(Journal, messages_of_a_turn_lie_in_one_chunk_and_are_found_by_index) {
 }
 
 TEST(Journal, a_chunk_that_holds_4096_bytes_is_closed) {
-  Journal journal(start_of(0));
-  const session::StoredAt first = journal.store(message(std::string(4095, 'x')));
-  const session::StoredAt second = journal.store(message("y"));
+  Journal journal(start_of(0), 0);
+  const session::StoredAt first =
+      journal.store(session::Message::make(message(std::string(4095, 'x'))));
+  const session::StoredAt second = journal.store(session::Message::make(message("y")));
   EXPECT_EQ(first.index, 0);
   EXPECT_EQ(second.index, 0);
   EXPECT_EQ(second.chunk, first.chunk + 1);
 }
 
 TEST(Journal, a_chunk_goes_with_its_last_reference) {
-  Journal journal(start_of(0));
+  Journal journal(start_of(0), 0);
   const std::uint64_t session = journal.new_session_number();
-  const session::StoredAt stored = journal.store(message("x"));
+  const session::StoredAt stored = journal.store(session::Message::make(message("x")));
   journal.enqueued(session, 0, entry_at(stored));
   journal.enqueued(session, 1, entry_at(stored));
   store::Batch written;
@@ -108,8 +109,8 @@ TEST(Journal, a_chunk_goes_with_its_last_reference) {
 }
 
 TEST(Journal, a_chunk_that_its_own_turn_gives_up_is_never_written) {
-  Journal journal(start_of(0));
-  const session::StoredAt stored = journal.store(message("x"));
+  Journal journal(start_of(0), 0);
+  const session::StoredAt stored = journal.store(session::Message::make(message("x")));
   journal.enqueued(1, 0, entry_at(stored));
   journal.done(1, 0, stored);
   store::Batch batch;
@@ -120,7 +121,7 @@ TEST(Journal, a_chunk_that_its_own_turn_gives_up_is_never_written) {
 }
 
 TEST(Journal, a_turn_without_operations_writes_nothing) {
-  Journal journal(start_of(0));
+  Journal journal(start_of(0), 0);
   store::Batch batch;
   journal.end_turn(batch);
   EXPECT_TRUE(batch.empty());
@@ -130,7 +131,7 @@ TEST(Journal, a_turn_without_operations_writes_nothing) {
 }
 
 TEST(Journal, turns_go_when_everything_before_them_is_settled) {
-  Journal journal(start_of(0));
+  Journal journal(start_of(0), 0);
   store::Batch batch;
   for (std::uint64_t number = 1; number <= 3; ++number) {
     journal.applied(1, number);
