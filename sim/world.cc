@@ -83,6 +83,7 @@ void World::draw_options() {
   config.message_store.recent_bytes = recent[between(rng, 0, 4)];
   config.queue.online_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
   config.queue.offline_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
+  if (rng.below(2) == 0) config.queue.order = config::QueueOrder::Lifo;
   const std::uint64_t drawn = rng.below(10);
   sync_ = drawn < 8 ? SyncMode::Always : (drawn == 8 ? SyncMode::Interval : SyncMode::Off);
   steps_ = between(rng, 500, 4000);

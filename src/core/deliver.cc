@@ -201,7 +201,10 @@ bool Shard::make_room(Session& session) {
                 std::min<std::size_t>(queue.inflight(),
                                       connections_[session.conn.slot()]->receive_maximum)
           : 0;
-  const std::size_t waiting = session.is_online() ? counted_waiting(session) : queue.waiting();
+  std::size_t waiting = session.is_online() ? counted_waiting(session) : queue.waiting();
+  if (session.durable != nullptr) {
+    waiting -= std::min<std::size_t>(waiting, session.durable->drops_owed);
+  }
   if (session.is_online() && is_long(waiting)) slow_publisher(session);
   // While its publishers are being stopped, what is on its way from them still finds room.
   const bool too_many = count_max != config::kNoLimit && session.slowed == nullptr &&
@@ -210,6 +213,26 @@ bool Shard::make_room(Session& session) {
   if (!full) return true;
   counters_.count(Plain::QueueMessageDrop);
   if (limits.order == config::QueueOrder::Fifo || count_max == 0) return false;
+  return drop_oldest(session);
+}
+
+bool Shard::drop_oldest(Session& session) {
+  session::OutboundQueue& queue = session.queue;
+  if (drop_in_window(session)) return true;
+  if (session.durable == nullptr) return false;
+  if (queue.gap() == 0) {
+    queue.take_from_tail(limits_.load_ahead);
+    return drop_in_window(session);
+  }
+  // It is on disk only: it goes as soon as its block is here.
+  if (session.durable->drops_owed >= queue.gap()) return false;
+  ++session.durable->drops_owed;
+  refill(session);
+  return true;
+}
+
+bool Shard::drop_in_window(Session& session) {
+  session::OutboundQueue& queue = session.queue;
   for (std::size_t i = queue.cursor(); i < queue.window().size(); ++i) {
     if (queue.window()[i].state != Delivery::Queued) continue;
     finish_entry(session, i);
@@ -261,9 +284,8 @@ void Shard::pump_queue(Session& session) {
       request_messages(session);
       return;
     }
-    const bool is_begun =
-        entry.state == Delivery::Sent || (entry.qos == 2 && may_be_sent(session, index));
-    if (!is_begun && session::has_expired(entry.message->expires_at(), now_.wall)) {
+    if (entry.state == Delivery::Queued &&
+        session::has_expired(entry.message->expires_at(), now_.wall)) {
       counters_.count(Plain::QueueMessageExpired);
       finish_entry(session, index);
       continue;

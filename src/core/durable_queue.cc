@@ -418,6 +418,8 @@ void Shard::on_block_loaded(Session& session, const PendingLoad& load, const sto
     }
     queue.append_loaded(std::move(entry));
   }
+  while (durable.drops_owed > 0 && drop_in_window(session)) --durable.drops_owed;
+  if (durable.drops_owed > 0) refill(session);
 }
 
 void Shard::on_messages_loaded(Session& session, const store::Rows& rows) {

@@ -245,6 +245,8 @@ class Shard {
   void use_alias(Connection& conn, mqtt::PublishHeader& header);
   void enqueue(Publication& publication, Session& session, session::QueueEntry entry);
   bool make_room(Session& session);
+  bool drop_oldest(Session& session);
+  bool drop_in_window(Session& session);
   void wait_for_disk(Session& session, std::uint64_t ticket);
   bool may_be_sent(const Session& session, std::size_t index) const;
   void send_entry(Session& session, std::uint32_t slot, const session::QueueEntry& entry,

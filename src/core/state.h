@@ -126,6 +126,8 @@ struct DurableState {
   std::uint64_t online_ticket = 0;
   std::uint32_t pages = 0;      // of subscriptions, on disk beside the session's record
   bool are_pages_torn = false;  // they do not hold what memory holds: all are written anew
+  // Of the oldest entries on disk: dropped for newer ones, which is carried out when they are read.
+  std::uint32_t drops_owed = 0;
   bool is_loading = false;
   bool state_on_disk = false;
   struct Settled {

@@ -398,6 +398,40 @@ TEST_P(Durability, a_queue_waits_until_the_disk_knows_that_its_client_is_back) {
   EXPECT_EQ(payloads(sub), numbers(0, 1));
 }
 
+TEST_P(Durability, a_full_lifo_queue_drops_its_oldest_though_they_are_on_disk_only) {
+  options.config.queue.order = config::QueueOrder::Lifo;
+  options.config.queue.offline_max = 10;
+  options.limits.window_offline_max = 2;
+  options.limits.tail_max = 3;
+  options.limits.block_max = 4;
+  crash();
+  Client& sub = client("sub");
+  join(sub);
+  sub.subscribe("t", 1);
+  run();
+  sub.cut();
+  run();
+  int next = 0;
+  for (int round = 1; round <= 4; ++round) {
+    Client& pub = online("pub" + std::to_string(round));
+    // One by one, and then more at a time than blocks can be read.
+    for (const int end = round * 12; next < end; ++next) {
+      pub.publish("t", std::to_string(next), 1);
+      if (round % 2 == 1) run();
+    }
+    run();
+    EXPECT_EQ(pub.acks.size(), 12u);
+    crash();
+  }
+  EXPECT_EQ(node->recovered().messages, 10u);
+  join(sub);
+  EXPECT_EQ(payloads(sub), numbers(38, 48));
+  join(sub, true);
+  sub.disconnect();
+  run();
+  EXPECT_EQ(store.count(store::Space::Message), 0u);
+}
+
 TEST_P(Durability, a_subscription_writes_little_however_many_there_are) {
   Client& sub = client("sub");
   join(sub);

@@ -227,5 +227,35 @@ TEST_P(Found, a_message_that_expires_on_its_way_to_another_shard_is_not_delivere
   EXPECT_EQ(expired > 0, GetParam() > 1);
 }
 
+TEST_P(Found, what_expired_before_a_crash_is_not_delivered_after_it_though_its_client_was_there) {
+  Client& sub = client("sub");
+  sub.answers = false;
+  mqtt::ConnectView fields = sub.connect_fields();
+  fields.clean_start = false;
+  fields.session_expiry_interval = 3600;
+  fields.receive_maximum = 1;
+  sub.connect(*node, fields);
+  sub.subscribe("t", 2);
+  run();
+  Client& pub = online("pub");
+  pub.publish(Outgoing{"t", "first", 1, false, false, 1, {}});
+  pub.publish(Outgoing{"t", "brief", 2, false, false, 2, 5});
+  pub.publish(Outgoing{"t", "last", 2, false, false, 3, {}});
+  run();
+  ASSERT_EQ(payloads(sub), (Strings{"first"}));
+  pass(seconds(10));
+  store::MemoryFaults faults;
+  faults.stall = true;
+  store.set_faults(faults);
+  sub.send_ack(mqtt::PacketType::Puback, sub.received[0].packet_id);
+  run();
+  ASSERT_EQ(payloads(sub), (Strings{"first", "last"}));
+  store.set_faults({});
+  crash();
+  Client& again = client("sub");
+  join(again);
+  EXPECT_EQ(payloads(again), (Strings{"first", "last"}));
+}
+
 }  // namespace
 }  // namespace vmq::sim
