@@ -257,5 +257,42 @@ TEST_P(Found, what_expired_before_a_crash_is_not_delivered_after_it_though_its_c
   EXPECT_EQ(payloads(again), (Strings{"first", "last"}));
 }
 
+TEST_P(Found, what_shards_owe_reaches_a_session_that_came_back_to_end_with_its_connection) {
+  const auto turns_without_frames = [this] {
+    for (int i = 0; i < 20; ++i) {
+      for (std::uint8_t s = 0; s < node->shard_count(); ++s) {
+        node->turn(s, now, TurnLimits{.read_max = ~std::size_t{0}, .frames_max = 0});
+      }
+      store.step();
+    }
+  };
+  std::vector<Client*> subs;
+  for (int i = 0; i < 8; ++i) {
+    subs.push_back(&client("sub" + std::to_string(i)));
+    join(*subs.back());
+    subs.back()->subscribe("t", 2);
+  }
+  Client& pub = client("pub");
+  join(pub);
+  pub.publish("t", "x", 2);
+  turns_without_frames();
+  pub.read();
+  ASSERT_EQ(pub.acks.size(), 1u);
+  crash();
+  for (Client* sub : subs) {
+    sub->received.clear();
+    mqtt::ConnectView fields = sub->connect_fields();
+    fields.clean_start = false;
+    fields.session_expiry_interval = 0;
+    sub->connect(*node, fields);
+  }
+  turns_without_frames();
+  run();
+  for (const Client* sub : subs) {
+    EXPECT_TRUE(sub->session_present);
+    EXPECT_EQ(payloads(*sub), (Strings{"x"})) << sub->id();
+  }
+}
+
 }  // namespace
 }  // namespace vmq::sim
