@@ -33,6 +33,20 @@ std::uint8_t qos_of(std::size_t client, const std::string& filter) {
   return static_cast<std::uint8_t>((client * 5 + filter.size() * 3 + filter.back()) % 3);
 }
 
+// Another one for each filter; some go without.
+std::uint32_t identifier_of(const std::string& filter) {
+  std::uint32_t at = 0;
+  for (const char* known : filters) {
+    ++at;
+    if (filter == known) return at % 4 == 0 ? 0 : at;
+  }
+  for (const char* known : share_filters) {
+    ++at;
+    if (filter == known) return at;
+  }
+  return 0;
+}
+
 }  // namespace
 
 Agent::Agent(std::size_t index, const Habits& habits, Oracles& oracles, Rng rng, const Trace& trace)
@@ -97,6 +111,9 @@ void Agent::add_will(mqtt::ConnectView& fields, std::string& payload, std::strin
   facts.topic = topic;
   facts.qos = static_cast<std::uint8_t>(rng_.below(3));
   facts.is_will = true;
+  if (habits_.version == Version::V5 && rng_.below(habits_.expiry_odds) == 0) {
+    facts.expiry = static_cast<std::uint32_t>(rng_.below(30));
+  }
   will_.emplace();
   will_->message = oracles_.published(facts);
   if (habits_.version == Version::V5 && rng_.below(2) == 0) {
@@ -108,6 +125,7 @@ void Agent::add_will(mqtt::ConnectView& fields, std::string& payload, std::strin
   fields.will->payload = as_bytes(payload);
   fields.will->qos = static_cast<mqtt::Qos>(facts.qos);
   fields.will->delay_interval = will_->delay_s;
+  fields.will->message_expiry_interval = facts.expiry;
 }
 
 void Agent::cut(Now now) {
@@ -419,8 +437,8 @@ void Agent::publish() {
       break;
   }
   if (facts.qos > 0 && open_.size() >= open_max) return;
-  if (habits_.version == Version::V5 && rng_.below(20) == 0) {
-    facts.expiry = static_cast<std::uint32_t>(1 + rng_.below(30));
+  if (habits_.version == Version::V5 && rng_.below(habits_.expiry_odds) == 0) {
+    facts.expiry = static_cast<std::uint32_t>(rng_.below(30));
   }
   Open open;
   open.message = oracles_.published(facts);
@@ -445,11 +463,17 @@ void Agent::subscribe() {
   mqtt::SubscribeOptions options;
   const std::uint8_t qos = qos_of(index_, filter);
   options.qos = static_cast<mqtt::Qos>(qos);
-  options.no_local = habits_.version == Version::V5 && !habits_.is_sharer && filter == "t/#";
+  const bool v5 = habits_.version == Version::V5;
+  options.no_local = v5 && !habits_.is_sharer && filter == "t/#";
+  if (v5) options.retain_handling = static_cast<mqtt::RetainHandling>(rng_.below(3));
+  Oracles::SubscribeFacts facts;
+  facts.qos = qos;
+  facts.no_local = options.no_local;
+  facts.wants_retained = options.retain_handling != mqtt::RetainHandling::DoNotSend;
+  facts.identifier = v5 ? identifier_of(filter) : 0;
   note("subscribe", filter + " qos " + std::to_string(qos));
-  oracles_.subscribe_written(index_, filter, qos, options.no_local);
-  const std::uint32_t identifier = habits_.version == Version::V5 ? 1 + qos : 0;
-  subscribing_[client_.subscribe(filter, options, identifier)] = filter;
+  oracles_.subscribe_written(index_, filter, facts);
+  subscribing_[client_.subscribe(filter, options, facts.identifier)] = filter;
   filters_.push_back(filter);
 }
 

@@ -26,6 +26,7 @@ struct Habits {
   bool is_slow = false;             // reads seldom, through a small window
   std::uint32_t expiry_s = 0;       // MQTT 5, persistent
   std::uint32_t acks_withheld = 0;  // of ten
+  std::uint32_t expiry_odds = 20;   // one message in so many expires
   std::uint16_t receive_maximum = 65535;
   std::uint16_t window = 65535;  // what the broker must keep to: the lower of its and our maximum
 };

@@ -200,15 +200,19 @@ Oracles::Subscription* Oracles::find(Session& session, const std::string& filter
   return nullptr;
 }
 
-void Oracles::subscribe_written(std::size_t client, const std::string& filter, std::uint8_t qos,
-                                bool no_local) {
+void Oracles::subscribe_written(std::size_t client, const std::string& filter,
+                                const SubscribeFacts& facts) {
   Session& session = sessions_[client];
   Subscription* known = find(session, filter);
   if (known == nullptr || known->unsubscribing != never) {
-    session.subscriptions.push_back({filter, qos, no_local, {}, never, never, never});
-    known = &session.subscriptions.back();
+    known = &session.subscriptions.emplace_back();
+    known->filter = filter;
+    known->qos = facts.qos;
+    known->no_local = facts.no_local;
+    known->identifier = facts.identifier;
   }
   known->written.push_back(++tick_);
+  if (facts.wants_retained) known->retained_asked.push_back(tick_);
   if (is_share(filter)) share_members_[filter].insert(client);
 }
 
@@ -268,6 +272,7 @@ void Oracles::received(std::size_t client, std::uint64_t connection, const Event
                 " though its client had taken it back");
   }
   if (sessions_[client].is_haunted || message.is_void) return;
+  judge_identifiers(client, got, message);
   if (got.retain) {
     judge_retained(client, id);
   } else {
@@ -303,12 +308,49 @@ void Oracles::judge_retained(std::size_t client, MessageId id) {
   for (const Subscription& subscription : sessions_[client].subscriptions) {
     if (!naive_match(subscription.filter, message.facts.topic)) continue;
     matched = true;
-    for (Tick written : subscription.written) {
+    for (Tick written : subscription.retained_asked) {
       if (!is_superseded(message, id, written)) return;
     }
   }
   if (!matched) return fail("ghost: " + name + " got " + text_of(id) + " without a subscription");
-  fail("retained: " + name + " got " + text_of(id) + " though a later one was in force");
+  fail("retained: " + name + " got " + text_of(id) +
+       " though a later one was in force, or without asking");
+}
+
+// Each identifier is of a subscription that may have brought the message. A copy that came alone,
+// by a share group or as a retained message, has its own; any other has those of all that had to be
+// in force.
+void Oracles::judge_identifiers(std::size_t client, const Received& got, const Message& message) {
+  Session& session = sessions_[client];
+  const std::string what = "identifiers: c" + std::to_string(client) + " got " + got.payload;
+  bool alone = got.retain;
+  for (std::uint32_t identifier : got.identifiers) {
+    bool known = false;
+    for (const Subscription& subscription : session.subscriptions) {
+      if (subscription.identifier != identifier || !is_match(subscription, client, message)) {
+        continue;
+      }
+      known = true;
+      alone |= is_share(subscription.filter);
+    }
+    if (!known)
+      return fail(what + " with " + std::to_string(identifier) + ", which does not match");
+  }
+  if (alone) {
+    if (got.identifiers.size() > 1) fail(what + " with identifiers of several subscriptions");
+    return;
+  }
+  for (const Subscription& subscription : session.subscriptions) {
+    if (subscription.identifier == 0 || is_share(subscription.filter) ||
+        subscription.settled >= message.written || subscription.unsubscribing != never ||
+        !is_match(subscription, client, message)) {
+      continue;
+    }
+    if (std::find(got.identifiers.begin(), got.identifiers.end(), subscription.identifier) ==
+        got.identifiers.end()) {
+      fail(what + " without the identifier of " + subscription.filter);
+    }
+  }
 }
 
 void Oracles::judge_live(std::size_t client, std::uint64_t connection, const Event& event,
@@ -381,9 +423,11 @@ void Oracles::judge_order(Session& session, std::size_t client, const Event& eve
   const Message& message = messages_[id];
   if (session.seen.contains(id) || message.facts.is_will || message.attempts > 1) return;
   if (may_refuse_ && message.is_rewritten) return;
-  // What went out at QoS 0 did not wait for the disk: after a crash the publisher's repetition is a
-  // first one, also to who was away then and has seen what came after it.
-  if (message.is_rewritten && event.message.qos == 0 && !crashes_.empty()) return;
+  // What went out below QoS 2 did not wait for the disk: after a crash the publisher's repetition
+  // is a first one, also to who was away or had not subscribed then and has seen what came after
+  // it.
+  if (message.is_rewritten && event.message.qos < 2 && !crashes_.empty()) return;
+  if (may_drop_oldest_ && event.message.dup && !crashes_.empty()) return;
   for (const Subscription& subscription : session.subscriptions) {
     if (is_share(subscription.filter)) return;
   }

@@ -69,6 +69,9 @@ class Oracles {
   // without its publisher knowing, and those after it accepted.
   void rewritten(MessageId id) { messages_[id].is_rewritten = true; }
   void may_refuse() { may_refuse_ = true; }
+  // Full queues drop their oldest: a crash may bring back what the disk does not know to be
+  // dropped.
+  void may_drop_oldest() { may_drop_oldest_ = true; }
   void accepted(MessageId id, Now now);
   void refused(MessageId id) { messages_[id].is_refused = true; }
   void will_armed(MessageId id) { messages_[id].written = ++tick_; }
@@ -90,8 +93,14 @@ class Oracles {
   void expired(std::size_t client) { sessions_[client].exists = Exists::No; }
 
   // --- subscribers ---
-  void subscribe_written(std::size_t client, const std::string& filter, std::uint8_t qos,
-                         bool no_local);
+  struct SubscribeFacts {
+    std::uint8_t qos = 0;
+    bool no_local = false;
+    bool wants_retained = true;
+    std::uint32_t identifier = 0;  // always the same for a filter; 0: none
+  };
+  void subscribe_written(std::size_t client, const std::string& filter,
+                         const SubscribeFacts& facts);
   void subscribed(std::size_t client, const std::string& filter);
   void unsubscribe_written(std::size_t client, const std::string& filter);
   void unsubscribed(std::size_t client, const std::string& filter);
@@ -131,7 +140,9 @@ class Oracles {
     std::string filter;
     std::uint8_t qos = 0;
     bool no_local = false;
+    std::uint32_t identifier = 0;
     std::vector<Tick> written;
+    std::vector<Tick> retained_asked;  // of these, those that asked for retained messages
     Tick settled = never;
     Tick unsubscribing = never;
     Tick ended = never;
@@ -169,6 +180,7 @@ class Oracles {
   void judge_retained(std::size_t client, MessageId id);
   void judge_live(std::size_t client, std::uint64_t connection, const Event& event, MessageId id,
                   std::int64_t unread_since_ms);
+  void judge_identifiers(std::size_t client, const Received& got, const Message& message);
   void judge_copies(Session& session, std::size_t client, std::uint64_t connection,
                     const Event& event, MessageId id);
   void judge_order(Session& session, std::size_t client, const Event& event, MessageId id);
@@ -183,6 +195,7 @@ class Oracles {
   std::vector<Tick> crashes_;
   std::map<std::string, std::set<std::size_t>> share_members_;
   bool may_refuse_ = false;
+  bool may_drop_oldest_ = false;
   std::string failure_;
   std::uint64_t digest_ = 0;
   std::uint64_t deliveries_ = 0;

@@ -84,6 +84,7 @@ void World::draw_options() {
   config.queue.online_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
   config.queue.offline_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
   if (rng.below(2) == 0) config.queue.order = config::QueueOrder::Lifo;
+  may_drop_oldest_ = has_tiny_queues_ && config.queue.order == config::QueueOrder::Lifo;
   const std::uint64_t drawn = rng.below(10);
   sync_ = drawn < 8 ? SyncMode::Always : (drawn == 8 ? SyncMode::Interval : SyncMode::Off);
   steps_ = between(rng, 500, 4000);
@@ -95,6 +96,7 @@ void World::draw_agents() {
   Rng& rng = clients_rng_;
   const std::size_t count = between(rng, 2, 8);
   oracles_ = std::make_unique<Oracles>(count);
+  if (may_drop_oldest_) oracles_->may_drop_oldest();
   for (std::size_t i = 0; i < count; ++i) {
     Habits habits;
     constexpr std::array versions = {mqtt::Version::V31, mqtt::Version::V311, mqtt::Version::V5,
@@ -104,6 +106,7 @@ void World::draw_agents() {
     habits.is_sharer = rng.below(4) == 0;
     habits.is_slow = rng.below(4) == 0;
     habits.expiry_s = rng.below(3) == 0 ? between(rng, 20, 200) : 1'000'000;
+    habits.expiry_odds = rng.below(3) == 0 ? 2 : 20;
     habits.acks_withheld = rng.below(2) == 0 ? 0 : between(rng, 1, 9);
     if (rng.below(3) == 0) {
       habits.receive_maximum = static_cast<std::uint16_t>(between(rng, 1, 3));
@@ -121,7 +124,8 @@ std::string World::describe() const {
          std::to_string(agents_.size()) + ", sync " + syncs[static_cast<std::size_t>(sync_)] +
          ", steps " + std::to_string(steps_) + ", crash odds " + std::to_string(crash_odds_) +
          ", fault odds " + std::to_string(fault_odds_) + (has_tiny_queues_ ? ", tiny queues" : "") +
-         ", window " + std::to_string(options_.limits.window_max) + ", inflight " +
+         (may_drop_oldest_ ? ", drop the oldest" : "") + ", window " +
+         std::to_string(options_.limits.window_max) + ", inflight " +
          std::to_string(options_.config.session.inflight_max);
 }
 

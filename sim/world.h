@@ -78,6 +78,7 @@ class World {
   std::uint32_t crash_odds_ = 0;  // one in so many steps; 0: never
   std::uint32_t fault_odds_ = 0;
   bool has_tiny_queues_ = false;
+  bool may_drop_oldest_ = false;
   bool has_leftovers_ = false;  // records may wait for the next start to be swept out
 
   Now now_{{1000}, {1'700'000'000'000}};
