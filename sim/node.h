@@ -13,6 +13,7 @@
 
 #include "base/epoch.h"
 #include "config/config.h"
+#include "core/metrics.h"
 #include "core/recovery.h"
 #include "core/shard.h"
 #include "core/shard_core.h"
@@ -78,6 +79,7 @@ class Node {
   // Grows with everything that a node does to the outside: two runs of a seed must agree on it.
   std::uint64_t digest() const { return digest_; }
   std::uint64_t counted(core::Plain which) const;
+  std::uint64_t value_of(const core::MetricRow& row) const { return core::value_of(row, *shared_); }
   topic::RetainedIndex& retained() { return *retained_; }
   topic::SubscriptionIndex& subscriptions() { return *subscriptions_; }
 

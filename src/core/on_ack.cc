@@ -22,7 +22,7 @@ void Shard::finish_entry(Session& session, std::size_t index) {
 void Shard::on_puback(std::uint32_t slot, const mqtt::AckFields& ack) {
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
-  counters_.count(PerVersion::PubackReceived, conn.is_v5());
+  counters_.count(PerReason::PubackReceived, conn.is_v5(), ack.reason);
   const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
   if (!index || session.queue.window()[*index].qos != 1) {
     counters_.count(PerVersion::PubackInvalidError, conn.is_v5());
@@ -35,7 +35,7 @@ void Shard::on_puback(std::uint32_t slot, const mqtt::AckFields& ack) {
 void Shard::on_pubrec(std::uint32_t slot, const mqtt::AckFields& ack) {
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
-  counters_.count(PerVersion::PubrecReceived, conn.is_v5());
+  counters_.count(PerReason::PubrecReceived, conn.is_v5(), ack.reason);
   const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
   if (!index || session.queue.window()[*index].qos != 2) {
     counters_.count(PerVersion::PubrecInvalidError, conn.is_v5());
@@ -72,7 +72,7 @@ void Shard::on_pubrec(std::uint32_t slot, const mqtt::AckFields& ack) {
 void Shard::on_pubcomp(std::uint32_t slot, const mqtt::AckFields& ack) {
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
-  counters_.count(PerVersion::PubcompReceived, conn.is_v5());
+  counters_.count(PerReason::PubcompReceived, conn.is_v5(), ack.reason);
   const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
   if (!index || session.queue.window()[*index].state != Delivery::Released) {
     counters_.count(PerVersion::PubcompInvalidError, conn.is_v5());

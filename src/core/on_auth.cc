@@ -26,7 +26,7 @@ void Shard::begin_authentication(std::uint32_t slot, const mqtt::FrameHead& head
 
 void Shard::on_auth(std::uint32_t slot, const mqtt::AuthView& packet) {
   Connection& conn = *connections_[slot];
-  counters_.count(PerVersion::AuthReceived, true);
+  counters_.count(PerReason::AuthReceived, true, packet.reason);
   // [MQTT-4.12.0-5], [MQTT-4.12.1-1]: the method never changes, and none means there is no AUTH at
   // all.
   if (conn.extras == nullptr || conn.extras->auth_method.empty() ||
@@ -99,7 +99,7 @@ void Shard::send_auth(std::uint32_t slot, mqtt::ReasonCode reason, std::string_v
   fields.method = conn.extras->auth_method;
   if (!data.empty()) fields.data = as_bytes(data);
   if (!mqtt::fit(fields, conn.packet_size_max)) return;
-  counters_.count(PerVersion::AuthSent, true);
+  counters_.count(PerReason::AuthSent, true, reason);
   mqtt::write(fields, reserve(slot, mqtt::size_of(fields)));
 }
 

@@ -9,7 +9,7 @@ using mqtt::ReasonCode;
 
 void Shard::on_disconnect(std::uint32_t slot, const mqtt::DisconnectView& packet) {
   Connection& conn = *connections_[slot];
-  counters_.count(PerVersion::DisconnectReceivedAll, conn.is_v5());
+  counters_.count(PerReason::DisconnectReceived, conn.is_v5(), packet.reason);
   if (conn.session == no_slot) {  // during enhanced authentication
     drop(slot, CloseHow::Flush);
     return;

@@ -215,7 +215,7 @@ void Shard::take_inbound(Session& session, std::uint16_t packet_id) {
 void Shard::on_pubrel(std::uint32_t slot, const mqtt::AckFields& ack) {
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
-  counters_.count(PerVersion::PubrelReceived, conn.is_v5());
+  counters_.count(PerReason::PubrelReceived, conn.is_v5(), ack.reason);
   std::vector<std::uint16_t>& ids = session.inbound_qos2;
   const auto found = std::lower_bound(ids.begin(), ids.end(), ack.packet_id);
   if (found == ids.end() || *found != ack.packet_id) {

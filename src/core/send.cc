@@ -45,16 +45,16 @@ void Shard::send_ack(std::uint32_t slot, mqtt::PacketType type, std::uint16_t pa
                          (type == mqtt::PacketType::Pubrec && mqtt::is_error(reason));
   switch (type) {
     case mqtt::PacketType::Puback:
-      counters_.count(PerVersion::PubackSent, v5);
+      counters_.count(PerReason::PubackSent, v5, reason);
       break;
     case mqtt::PacketType::Pubrec:
-      counters_.count(PerVersion::PubrecSent, v5);
+      counters_.count(PerReason::PubrecSent, v5, reason);
       break;
     case mqtt::PacketType::Pubrel:
-      counters_.count(PerVersion::PubrelSent, v5);
+      counters_.count(PerReason::PubrelSent, v5, reason);
       break;
     default:
-      counters_.count(PerVersion::PubcompSent, v5);
+      counters_.count(PerReason::PubcompSent, v5, reason);
       break;
   }
   std::uint8_t bytes[mqtt::ack_size_max];
@@ -72,9 +72,9 @@ void Shard::send_ack(std::uint32_t slot, mqtt::PacketType type, std::uint16_t pa
 
 void Shard::send_connack(std::uint32_t slot, const mqtt::ConnackFields& fields) {
   Connection& conn = *connections_[slot];
-  counters_.count(PerVersion::ConnackSentAll, conn.is_v5());
   mqtt::ConnackFields fitting = fields;
   if (!mqtt::fit(conn.version, fitting, conn.packet_size_max)) return;
+  counters_.count(PerReason::ConnackSent, conn.is_v5(), fields.reason);
   mqtt::write(conn.version, fitting, reserve(slot, mqtt::size_of(conn.version, fitting)));
 }
 
@@ -85,7 +85,7 @@ void Shard::send_disconnect(std::uint32_t slot, mqtt::ReasonCode reason, std::st
   fields.reason = reason;
   if (!text.empty() && conn.request_problem_information) fields.reason_string = text;
   if (!mqtt::fit(fields, conn.packet_size_max)) return;
-  counters_.count(PerVersion::DisconnectSentAll, true);
+  counters_.count(PerReason::DisconnectSent, true, reason);
   mqtt::write(mqtt::Version::V5, fields, reserve(slot, mqtt::size_of(mqtt::Version::V5, fields)));
 }
 

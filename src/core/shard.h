@@ -42,6 +42,7 @@ struct NodeShared {
   std::vector<Counters>& counters;          // one a shard; its size is the number of shards
   HashKey home_key;                         // which shard a client id lives on
   std::uint64_t retained_version_base = 0;  // above every version of a retained record on disk
+  const NodeValues* values = nullptr;       // null where there is no shell
 };
 
 struct ShardSetup {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/metrics.h"
 #include "core/shard.h"
 
 namespace vmq::core {
@@ -160,27 +161,14 @@ void Shard::publish_sys() {
   const config::SysTreeConfig& tree = config().systree;
   if (tree.interval.ms <= 0) return;
   timers_.add(now_.instant + tree.interval, {TimerKind::Sys, 0, 0});
-  for (std::size_t i = 0; i < metric_count<Plain>; ++i) {
-    std::uint64_t sum = 0;
-    for (const Counters& counters : shared_.counters) sum += counters.plain[i].value();
-    publish_counter(plain_metrics[i].name, sum);
+  const std::span<const MetricRow> rows = metric_rows();
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    sum += value_of(rows[i], shared_);
+    if (i + 1 < rows.size() && rows[i + 1].name == rows[i].name) continue;
+    publish_counter(rows[i].name, sum);
+    sum = 0;
   }
-  for (std::size_t i = 0; i < metric_count<PerVersion>; ++i) {
-    std::uint64_t sum = 0;
-    for (const Counters& counters : shared_.counters) {
-      sum += counters.version[i][0].value() + counters.version[i][1].value();
-    }
-    publish_counter(version_metrics[i].name, sum);
-  }
-  for (std::size_t i = 0; i < metric_count<Gauge>; ++i) {
-    std::uint64_t sum = 0;
-    for (const Counters& counters : shared_.counters) sum += counters.gauges[i].value();
-    publish_counter(gauge_metrics[i].name, sum);
-  }
-  publish_counter("retain_messages", shared_.retained.count());
-  publish_counter("retain_memory", shared_.retained.bytes());
-  publish_counter("router_subscriptions", shared_.subscriptions.subscription_count());
-  publish_counter("router_memory", shared_.subscriptions.bytes());
 }
 
 void Shard::publish_counter(std::string_view metric, std::uint64_t value) {

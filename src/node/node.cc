@@ -99,6 +99,7 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
   if (auto done = node->open_listeners(); !done) return failure(done.error());
   node->make_shards(std::move(recovered));
   node->make_rules();
+  node->tick();
   for (auto& shard : node->shards_) shard->start();
   return node;
 }
@@ -167,7 +168,7 @@ void Node::make_shards(core::RecoveredNode recovered) {
   counters_ = std::vector<core::Counters>(count);
   shared_ = std::make_unique<core::NodeShared>(
       core::NodeShared{config_, *subscriptions_, *retained_, counters_, recovered.home_key,
-                       recovered.retained_version_base});
+                       recovered.retained_version_base, &values_});
   links_ = std::make_unique<ShardLinks>(wakers_);
   hasher_ = std::make_unique<Hasher>(
       Hasher::Options{std::max<std::size_t>(1, count / 4), 4096, config_.session.connect_timeout},
@@ -214,13 +215,18 @@ void Node::make_rules() {
 
 void Node::tick() {
   rules_->tick(read_clock().instant);
-  report_store();
-  watch_memory();
+  const store::StoreHealth health = store_->health();
+  const std::uint64_t memory_used = heap_resident_bytes();
+  report_store(health);
+  watch_memory(memory_used);
+  meter_.note_store(health);
+  meter_.note_sockets(shards_);
+  meter_.note_hasher(*hasher_);
+  meter_.note_process(memory_used);
   epochs_.collect();
 }
 
-void Node::watch_memory() {
-  const std::uint64_t used = heap_resident_bytes();
+void Node::watch_memory(std::uint64_t used) {
   if (!memory_.update(used)) return;
   if (memory_.is_short()) {
     log_.warning("memory_short",
@@ -237,8 +243,7 @@ void Node::watch_memory() {
   }
 }
 
-void Node::report_store() {
-  const store::StoreHealth health = store_->health();
+void Node::report_store(const store::StoreHealth& health) {
   if (health.writable != was_writable_) {
     was_writable_ = health.writable;
     if (health.writable) {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/rng.h"
 #include "config/config.h"
+#include "core/metrics.h"
 #include "core/recovery.h"
 #include "core/shard.h"
 #include "net/listener.h"
@@ -21,6 +22,7 @@
 #include "node/links.h"
 #include "node/log.h"
 #include "node/memory.h"
+#include "node/meter.h"
 #include "node/rule_files.h"
 #include "node/shard.h"
 #include "store/store.h"
@@ -53,6 +55,7 @@ class Node {
     return shards_[shard]->socket_counters();
   }
   store::StoreHealth store_health() const { return store_->health(); }
+  std::uint64_t value_of(const core::MetricRow& row) const { return core::value_of(row, *shared_); }
 
   // What the control thread does every second: rule files that changed, the state of the store.
   void tick();
@@ -69,8 +72,8 @@ class Node {
   Done open_listeners();
   void make_shards(core::RecoveredNode recovered);
   void make_rules();
-  void report_store();
-  void watch_memory();
+  void report_store(const store::StoreHealth& health);
+  void watch_memory(std::uint64_t used);
   void end_threads(Duration patience);
 
   const config::Config config_;
@@ -78,6 +81,8 @@ class Node {
   Rng rng_;
   EpochDomain epochs_;
   std::vector<core::Counters> counters_;
+  core::NodeValues values_;
+  Meter meter_{values_};
   std::unique_ptr<topic::SubscriptionIndex> subscriptions_;
   std::unique_ptr<topic::RetainedIndex> retained_;
   std::unique_ptr<core::NodeShared> shared_;

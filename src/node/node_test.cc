@@ -279,6 +279,31 @@ TEST_F(NodeTest, a_taken_port_is_refused_with_the_listeners_name) {
   EXPECT_NE(second.error().find("listener.tcp.default"), std::string::npos) << second.error();
 }
 
+TEST_F(NodeTest, the_store_sockets_and_the_process_stand_among_the_metrics) {
+  config_.listeners[0].connections_max = 1;
+  start();
+  Client one = client();
+  ASSERT_EQ(one.connect("durable", false), 0);
+  one.subscribe("t", 1);
+  EXPECT_EQ(client().receive(), "");  // one too many
+  node_->tick();
+  const auto value = [this](std::string_view name) {
+    for (const core::MetricRow& row : core::metric_rows()) {
+      if (row.name == name) return node_->value_of(row);
+    }
+    ADD_FAILURE() << name;
+    return std::uint64_t{0};
+  };
+  EXPECT_EQ(value("store_writable"), 1u);
+  EXPECT_GT(value("store_batches"), 0u);
+  // The client may know before the shard has counted it.
+  while (value("socket_accept_refused") == 0) node_->tick();
+  EXPECT_EQ(value("socket_accept_refused"), 1u);
+  EXPECT_GT(value("vm_memory_total"), 1u << 20);
+  EXPECT_GT(value("system_context_switches"), 0u);
+  EXPECT_EQ(value("router_subscriptions"), 1u);
+}
+
 TEST_F(NodeTest, bytes_and_connections_are_counted) {
   start();
   Client one = client();

@@ -1,4 +1,8 @@
 """$SYS/NODE/…: the counters, and who may not write there."""
+import os
+import re
+
+import broker
 import mqtt_wire as wire
 from harness import Case, ours, versions
 
@@ -74,6 +78,37 @@ class Sys(Case):
         names = {client.receive_publish().topic for _ in range(40)}
         self.assertGreater(len(names), 20)
         self.assertTrue(all(name.startswith(NODE + "/") for name in names), names)
+
+    def test_docs_metrics_names_every_metric_and_no_other(self):
+        path = os.path.join(broker.ROOT, "docs", "metrics.md")
+        with open(path, encoding="utf-8") as file:
+            text = file.read().split("## What VerneMQ has")[0]
+        named = re.findall(r"^\| `([a-z_0-9]+)` \|", text, re.MULTILINE)
+        self.assertEqual(len(set(named)), len(named), "named twice")
+        client = self.connect()
+        client.subscribe("$SYS/#")
+        seen, first = set(), None
+        while True:
+            topic = client.receive_publish().topic
+            if topic == first:
+                break
+            first = first or topic
+            seen.add(topic[len(NODE) + 1:].replace("/", "_"))
+        self.assertEqual(set(named), seen)
+
+    def test_refusals_are_counted(self):
+        client = self.connect()
+        before = self.settled(client, "mqtt/connack/sent")
+        refused = self.open()
+        refused.send(wire.connect("x" * 200))
+        self.assertEqual(0x85, refused.expect_closed())
+        self.assertEqual(before + 1, self.reaches(client, "mqtt/connack/sent", before + 1))
+
+    def test_the_store_and_the_process_are_there(self):
+        client = self.connect()
+        self.assertEqual(1, self.value(client, "store/writable"))
+        self.assertEqual(0, self.value(client, "store/write/errors"))
+        self.reaches(client, "vm/memory/total", 1 << 20)
 
     @versions(4, 5)
     def test_clients_cannot_write_there(self, version):
