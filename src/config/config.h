@@ -93,6 +93,23 @@ struct FileAuthConfig {
   Duration acl_reload_interval = seconds(10);     // 0: never
 };
 
+// When a log file is full, and how many full ones are kept beside it.
+struct LogRotation {
+  std::uint64_t bytes_max = 0;  // 0: never full
+  std::uint32_t keep = 5;
+};
+
+struct SyslogConfig {
+  bool enabled = false;              // log.syslog
+  LogLevel level = LogLevel::Debug;  // all
+  bool is_rfc5424 = false;           // log.syslog.format
+  std::uint8_t facility = 3;         // its number in RFC 5424; 3: daemon
+  std::string app_name = "vernemq";
+  std::string remote_host;  // empty: the daemon of this machine
+  std::uint16_t remote_port = 514;
+  std::string protocol = "udp";
+};
+
 struct LogConfig {
   LogConsole console = LogConsole::File;
   LogLevel level = LogLevel::Info;  // log.console.level
@@ -102,6 +119,9 @@ struct LogConfig {
   bool error_enabled = true;                        // log.error
   std::string error_file = "./log/error.log";
   LogFormat error_file_format = LogFormat::Text;
+  LogRotation console_rotation;
+  LogRotation error_rotation;
+  SyslogConfig syslog;
   bool keepalive_as_warning = true;  // logging.keepalive_as_warning
 };
 

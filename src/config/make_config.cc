@@ -156,6 +156,45 @@ std::vector<std::string> plugins_of(const Settings& settings) {
   return names;
 }
 
+LogRotation rotation_of(const Settings& settings, const std::string& prefix) {
+  LogRotation rotation;
+  const EffectiveValue* size = settings.get(prefix + ".size");
+  if (!size->value.is_word) rotation.bytes_max = static_cast<std::uint64_t>(size->value.number);
+  rotation.keep = count(settings, prefix + ".keep");
+  return rotation;
+}
+
+constexpr std::array<Word<LogLevel>, 5> kSyslogLevels = {{
+    {"all", LogLevel::Debug},
+    {"debug", LogLevel::Debug},
+    {"info", LogLevel::Info},
+    {"warning", LogLevel::Warning},
+    {"error", LogLevel::Error},
+}};
+// In the order of their numbers.
+constexpr std::array<std::string_view, 24> kFacilities = {
+    "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+    "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
+    "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7"};
+
+void read_syslog(const Settings& settings, SyslogConfig& syslog) {
+  syslog.enabled = settings.flag("log.syslog");
+  syslog.level = pick(settings, "log.syslog.level", kSyslogLevels);
+  syslog.is_rfc5424 = settings.text("log.syslog.format") == "rfc5424";
+  const auto facility =
+      std::find(kFacilities.begin(), kFacilities.end(), settings.text("log.syslog.facility"));
+  VMQ_EXPECT(facility != kFacilities.end());
+  syslog.facility = static_cast<std::uint8_t>(facility - kFacilities.begin());
+  if (const EffectiveValue* name = settings.get("log.syslog.app_name")) {
+    syslog.app_name = name->value.text;
+  }
+  if (const EffectiveValue* host = settings.get("log.syslog.remote.host")) {
+    syslog.remote_host = host->value.text;
+  }
+  syslog.remote_port = narrow<std::uint16_t>(settings, "log.syslog.remote.port");
+  syslog.protocol = settings.text("log.syslog.remote.protocol");
+}
+
 void read_log(const Settings& settings, LogConfig& log) {
   log.console = pick(settings, "log.console", kLogConsoles);
   log.level = pick(settings, "log.console.level", kLogLevels);
@@ -165,6 +204,9 @@ void read_log(const Settings& settings, LogConfig& log) {
   log.error_enabled = settings.flag("log.error");
   log.error_file = settings.text("log.error.file");
   log.error_file_format = pick(settings, "log.error.file.format", kLogFormats);
+  log.console_rotation = rotation_of(settings, "log.console.rotation");
+  log.error_rotation = rotation_of(settings, "log.error.rotation");
+  read_syslog(settings, log.syslog);
   log.keepalive_as_warning = settings.flag("logging.keepalive_as_warning");
 }
 

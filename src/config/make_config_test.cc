@@ -172,6 +172,39 @@ TEST(MakeConfig, plugins_start_by_priority_then_by_name) {
             (Names{"vmq_passwd", "vmq_acl", "mine"}));
 }
 
+TEST(MakeConfig, log_rotation_and_syslog_arrive) {
+  const LogConfig own;
+  const LogConfig made = config_of("").log;
+  EXPECT_EQ(made.console_rotation.bytes_max, own.console_rotation.bytes_max);
+  EXPECT_EQ(made.error_rotation.keep, own.error_rotation.keep);
+  EXPECT_EQ(made.syslog.enabled, own.syslog.enabled);
+  EXPECT_EQ(made.syslog.level, own.syslog.level);
+  EXPECT_EQ(made.syslog.facility, own.syslog.facility);
+  EXPECT_EQ(made.syslog.app_name, own.syslog.app_name);
+  EXPECT_EQ(made.syslog.remote_host, own.syslog.remote_host);
+  EXPECT_EQ(made.syslog.remote_port, own.syslog.remote_port);
+  EXPECT_EQ(made.syslog.protocol, own.syslog.protocol);
+  const LogConfig log =
+      config_of(
+          "log.console.rotation.size = 10MB\nlog.error.rotation.keep = 2\nlog.syslog = on\n"
+          "log.syslog.level = warning\nlog.syslog.format = rfc5424\n"
+          "log.syslog.facility = local7\nlog.syslog.app_name = mq\n"
+          "log.syslog.remote.host = h\nlog.syslog.remote.port = 5\n"
+          "log.syslog.remote.protocol = tcp\n")
+          .log;
+  EXPECT_EQ(log.console_rotation.bytes_max, 10u << 20);
+  EXPECT_EQ(log.error_rotation.bytes_max, 0u);
+  EXPECT_EQ(log.error_rotation.keep, 2u);
+  EXPECT_TRUE(log.syslog.enabled);
+  EXPECT_EQ(log.syslog.level, LogLevel::Warning);
+  EXPECT_TRUE(log.syslog.is_rfc5424);
+  EXPECT_EQ(log.syslog.facility, 23);
+  EXPECT_EQ(log.syslog.app_name, "mq");
+  EXPECT_EQ(log.syslog.remote_host, "h");
+  EXPECT_EQ(log.syslog.remote_port, 5);
+  EXPECT_EQ(log.syslog.protocol, "tcp");
+}
+
 TEST(MakeConfig, storage_keys_of_vernemq_are_mapped) {
   EXPECT_EQ(config_of("platform_data_dir = /d\n").message_store.directory, "/d/message_store");
   EXPECT_EQ(config_of("vmq_generic_msg_store.store_dir = /s\n").message_store.directory,

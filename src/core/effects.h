@@ -41,6 +41,15 @@ struct Ask {
   std::string password;
 };
 
+// Something that an operator may want to read of. The shell writes it into its log.
+struct Note {
+  enum class What : std::uint8_t { KeepAliveExpired };
+  What what = What::KeepAliveExpired;
+  std::string client_id;
+  std::string mountpoint;
+  std::string peer;
+};
+
 struct Effects {
   store::Batch batch;           // one atomic unit
   std::uint64_t ticket = 0;     // its ticket; 0: nothing to submit. May come with an empty batch
@@ -53,6 +62,7 @@ struct Effects {
   std::vector<store::LoadRequest> loads;          // answered by on_loaded
   std::vector<store::LoadKeysRequest> key_loads;  // likewise
   std::vector<ConnId> resumes;                    // feed these connections' kept bytes again
+  std::vector<Note> notes;
 };
 
 }  // namespace vmq::core

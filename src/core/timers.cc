@@ -60,6 +60,9 @@ void Shard::on_connection_timer(const Timer& timer) {
         return;
       }
       counters_.count(PerVersion::KeepaliveExpired, conn->is_v5());
+      const Session& session = *sessions_[conn->session];
+      effects_.notes.push_back(
+          {Note::What::KeepAliveExpired, session.client_id, *session.mountpoint, conn->peer});
       disconnect(timer.slot, ReasonCode::KeepAliveTimeout);
       return;
     }

@@ -1,12 +1,15 @@
 #include "node/log.h"
 
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include "node/log_file.h"
+#include "node/syslog.h"
 
 namespace vmq::node {
 namespace {
@@ -99,6 +102,7 @@ struct Log::Sinks {
     LogLevel level_min = LogLevel::Info;
   };
   std::vector<Target> targets;
+  std::optional<Syslog> syslog;
 
   void add(spdlog::sink_ptr sink, LogFormat format, LogLevel level_min) {
     auto logger = std::make_shared<spdlog::logger>("vernemq", std::move(sink));
@@ -113,9 +117,10 @@ struct Log::Sinks {
     add(std::make_shared<spdlog::sinks::stdout_sink_mt>(), format, level_min);
   }
   // The reason when the file cannot be opened.
-  std::string add_file(const std::string& path, LogFormat format, LogLevel level_min) {
+  std::string add_file(const std::string& path, const config::LogRotation& rotation,
+                       LogFormat format, LogLevel level_min) {
     try {
-      add(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path), format, level_min);
+      add(std::make_shared<LogFile>(path, rotation), format, level_min);
       return {};
     } catch (const spdlog::spdlog_ex& problem) {
       return problem.what();
@@ -129,6 +134,7 @@ struct Log::Sinks {
                                    : text_event(level, name, fields, suppressed);
       target.logger->log(spdlog::level::info, spdlog::string_view_t(text.data(), text.size()));
     }
+    if (syslog) syslog->write(level, text_event(level, name, fields, suppressed));
   }
 };
 
@@ -145,19 +151,25 @@ void Log::reopen() {
   }
   std::string problem;
   if (where == LogConsole::File || where == LogConsole::Both) {
-    problem = sinks->add_file(config_.console_file, config_.console_file_format, config_.level);
+    problem = sinks->add_file(config_.console_file, config_.console_rotation,
+                              config_.console_file_format, config_.level);
     if (!problem.empty() && where == LogConsole::File) {
       sinks->add_console(config_.console_format, config_.level);
     }
   }
   if (config_.error_enabled) {
-    const std::string error_problem =
-        sinks->add_file(config_.error_file, config_.error_file_format, LogLevel::Error);
+    const std::string error_problem = sinks->add_file(config_.error_file, config_.error_rotation,
+                                                      config_.error_file_format, LogLevel::Error);
     if (problem.empty()) problem = error_problem;
   }
+  if (config_.syslog.enabled) sinks->syslog.emplace(config_.syslog);
   sinks_ = std::move(sinks);
   if (!problem.empty()) {
     sinks_->write(LogLevel::Warning, "log_file_unusable", {{"reason", problem}}, 0);
+  }
+  if (sinks_->syslog && !sinks_->syslog->problem().empty()) {
+    const std::string reason = sinks_->syslog->problem();
+    sinks_->write(LogLevel::Warning, "syslog_unusable", {{"reason", reason}}, 0);
   }
 }
 

@@ -1,4 +1,5 @@
-// What the process tells an operator: events with fields, on the console and in files.
+// What the process tells an operator: events with fields, on the console, in files and at a syslog
+// daemon.
 //
 //   2026-01-31T12:00:00.123Z [warning] accept_paused error="Too many open files" shard=3
 //

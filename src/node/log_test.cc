@@ -25,7 +25,8 @@ class LogTest : public ::testing::Test {
     config_.error_file = folder_ + "/error.log";
   }
   void TearDown() override {
-    for (const char* file : {"/console.log", "/error.log", "/moved.log"}) {
+    for (const char* file :
+         {"/console.log", "/error.log", "/moved.log", "/console.log.0", "/console.log.1"}) {
       ::unlink((folder_ + file).c_str());
     }
     ::rmdir(folder_.c_str());
@@ -93,6 +94,40 @@ TEST_F(LogTest, reopening_leaves_a_moved_file_alone) {
   EXPECT_NE(text("moved.log").find("before"), std::string::npos);
   EXPECT_EQ(text("moved.log").find("after"), std::string::npos);
   EXPECT_NE(text("console.log").find("after"), std::string::npos);
+}
+
+TEST_F(LogTest, a_full_file_is_moved_aside_and_the_oldest_is_forgotten) {
+  config_.console_rotation = {100, 2};
+  Log log(config_);
+  for (const char* name : {"first", "second", "third", "fourth"}) {
+    log.info(name, {{"padding", std::string(70, 'x')}});
+  }
+  EXPECT_NE(text("console.log").find("fourth"), std::string::npos);
+  EXPECT_NE(text("console.log.0").find("third"), std::string::npos);
+  EXPECT_NE(text("console.log.1").find("second"), std::string::npos);
+  EXPECT_EQ(lines(text("console.log.0")), 1u);
+  EXPECT_EQ(text("console.log.2"), "");
+}
+
+TEST_F(LogTest, a_file_that_is_there_counts_and_is_appended_to) {
+  config_.console_rotation = {200, 1};
+  for (int i = 0; i < 3; ++i) {
+    Log log(config_);
+    log.info("again", {{"padding", std::string(40, 'x')}});
+  }
+  EXPECT_EQ(lines(text("console.log")), 1u);
+  EXPECT_EQ(lines(text("console.log.0")), 2u);
+}
+
+TEST_F(LogTest, without_kept_files_a_full_one_begins_anew) {
+  config_.console_rotation = {100, 0};
+  Log log(config_);
+  for (const char* name : {"first", "second"}) {
+    log.info(name, {{"padding", std::string(70, 'x')}});
+  }
+  EXPECT_EQ(lines(text("console.log")), 1u);
+  EXPECT_NE(text("console.log").find("second"), std::string::npos);
+  EXPECT_EQ(text("console.log.0"), "");
 }
 
 TEST_F(LogTest, a_file_that_cannot_be_made_turns_into_the_console) {

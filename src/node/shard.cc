@@ -189,6 +189,7 @@ void ShardThread::carry_out() {
   }
   reactor_.resume(effects_.resumes);
   flush_links();
+  for (const core::Note& note : effects_.notes) log_note(note);
 
   effects_.touched.clear();
   effects_.closes.clear();
@@ -197,6 +198,14 @@ void ShardThread::carry_out() {
   effects_.loads.clear();
   effects_.key_loads.clear();
   effects_.resumes.clear();
+  effects_.notes.clear();
+}
+
+void ShardThread::log_note(const core::Note& note) {
+  const bool as_warning = world_.config.log.keepalive_as_warning;
+  world_.log.event(
+      as_warning ? config::LogLevel::Warning : config::LogLevel::Debug, "keepalive_expired",
+      {{"client", note.client_id}, {"mountpoint", note.mountpoint}, {"peer", note.peer}});
 }
 
 void ShardThread::hand_over(const core::Handover& handover) {

@@ -35,6 +35,7 @@ namespace vmq::node {
 // The parts of a node that a shard uses. They outlive it.
 struct ShardWorld {
   ShardId id;
+  const config::Config& config;
   net::Waker& waker;
   ShardLinks& links;
   store::Store& store;
@@ -80,6 +81,7 @@ class ShardThread {
   void take_links();
   void take_completions();
   void carry_out();
+  void log_note(const core::Note& note);
   void hand_over(const core::Handover& handover);
   void flush_links();
   bool is_over();
