@@ -1,0 +1,52 @@
+#include "tests/scenarios/damage.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/rng.h"
+#include "core/journal.h"
+
+namespace vmq::sim {
+namespace {
+
+std::size_t count(const std::vector<StoredRecord>& records, store::Space space) {
+  return static_cast<std::size_t>(
+      std::count_if(records.begin(), records.end(),
+                    [&](const StoredRecord& record) { return record.space == space; }));
+}
+
+TEST(Damage, the_busy_store_holds_something_of_everything) {
+  const std::vector<StoredRecord> records = busy_store();
+  for (std::size_t i = 0; i < store::space_count; ++i) {
+    EXPECT_GT(count(records, static_cast<store::Space>(i)), 1u) << i;
+  }
+  std::array<int, 9> operations{};
+  for (const StoredRecord& record : records) {
+    if (record.space != store::Space::Journal) continue;
+    core::JournalEntry entry;
+    for (ByteView bytes = as_bytes(record.value); core::next_journal_entry(bytes, entry);) {
+      ++operations[static_cast<std::size_t>(entry.op)];
+    }
+  }
+  EXPECT_GT(operations[static_cast<std::size_t>(core::JournalOp::Enqueued)], 0);
+  EXPECT_GT(operations[static_cast<std::size_t>(core::JournalOp::Owed)], 0);
+  EXPECT_GT(live_with(records, 2), 50u);
+}
+
+TEST(Damage, whatever_sound_records_say_a_node_serves_and_starts_again) {
+  const std::vector<StoredRecord> sound = busy_store();
+  constexpr int rounds = 300;
+  for (int seed = 0; seed < rounds; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(static_cast<std::uint64_t>(seed));
+    std::vector<std::uint8_t> choices(8 * (1 + rng.below(12)));
+    for (std::uint8_t& choice : choices) choice = static_cast<std::uint8_t>(rng.below(256));
+    std::vector<StoredRecord> records = sound;
+    damage(records, choices);
+    live_with(records, static_cast<std::uint8_t>(1 + rng.below(3)));
+  }
+}
+
+}  // namespace
+}  // namespace vmq::sim
