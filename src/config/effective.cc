@@ -25,6 +25,31 @@ std::vector<Piece> pieces_of_default(std::string_view text) {
   return pieces;
 }
 
+// The table's defaults, judged once: most are the same whatever the files say.
+struct Defaults {
+  Values plain;
+  std::vector<const Setting*> referring;  // those that lead to another key's value
+
+  Defaults() {
+    for (const Setting& setting : schema()) {
+      if (!setting.default_text || is_pattern(setting)) continue;
+      if (setting.default_text->starts_with("$(")) {
+        referring.push_back(&setting);
+        continue;
+      }
+      Result<Value, std::string> value = parse_value(setting, *setting.default_text);
+      VMQ_EXPECT(value.has_value());
+      plain[std::string(setting.key)] = {
+          &setting, *parse_key(setting.key), std::move(*value), Source::Default, {}};
+    }
+  }
+};
+
+const Defaults& defaults() {
+  static const Defaults kDefaults;
+  return kDefaults;
+}
+
 // Turns entries into texts: follows references, finds cycles, keeps the first reason of each
 // failure.
 class Resolver {
@@ -104,8 +129,14 @@ class Resolver {
       return true;
     }
     const Result<KeyWords, KeyError> words = parse_key(piece.text);
-    const auto found = words ? nodes_.find(to_string(*words)) : nodes_.end();
+    const std::string name = words ? to_string(*words) : std::string();
+    const auto found = nodes_.find(name);
     if (found == nodes_.end()) {
+      const auto plain = defaults().plain.find(name);
+      if (plain != defaults().plain.end()) {
+        node.text += *plain->second.setting->default_text;
+        return true;
+      }
       return fail(key, node, fmt::format("$({}) names no key that has a value", piece.text));
     }
     if (!resolve(found->first, found->second, depth + 1)) {
@@ -124,11 +155,9 @@ class Resolver {
 
 Values values_of(const std::vector<Entry>& entries, std::vector<ConfigError>& errors) {
   Resolver resolver(errors);
-  for (const Setting& setting : schema()) {
-    if (setting.default_text && !is_pattern(setting)) resolver.add_default(setting);
-  }
+  for (const Setting* setting : defaults().referring) resolver.add_default(*setting);
   for (const Entry& entry : entries) resolver.add_entry(entry);
-  Values values;
+  Values values = defaults().plain;
   for (auto& [key, node] : resolver.nodes()) {
     if (!resolver.resolve(key, node, 0)) continue;
     Result<Value, std::string> value = parse_value(*node.setting, node.text);

@@ -75,9 +75,10 @@ bool is_more_fixed(const Pattern& a, const Pattern& b) {
 // Edits (insert, delete, replace, swap of neighbours) from a to b, or anything above `most` when
 // there are more. REQUIRES: the lengths differ by at most `most`.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
-  std::vector<std::size_t> before(b.size() + 1, most + 1);
-  std::vector<std::size_t> last(b.size() + 1, most + 1);
-  std::vector<std::size_t> row(b.size() + 1, most + 1);
+  std::vector<std::size_t> cells(3 * (b.size() + 1), most + 1);
+  std::size_t* before = cells.data();
+  std::size_t* last = before + b.size() + 1;
+  std::size_t* row = last + b.size() + 1;
   for (std::size_t j = 0; j <= std::min(b.size(), most); ++j) last[j] = j;
   std::size_t least_of_last = 0;
   for (std::size_t i = 1; i <= a.size(); ++i) {
