@@ -1,5 +1,6 @@
 // A double-ended queue in one block: power-of-two capacity, nothing allocated while empty
-// (std::deque takes over 500 bytes for that), memory given back when it empties.
+// (std::deque takes over 500 bytes for that), memory given back when it empties. `kept`: slots that
+// an emptied ring may keep, so that a busy short queue does not allocate for each element.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@
 
 namespace vmq {
 
-template <typename T>
+template <typename T, std::uint32_t kept = 64>
 class Ring {
  public:
   bool empty() const { return size_ == 0; }
@@ -48,10 +49,8 @@ class Ring {
 
  private:
   std::size_t mask() const { return capacity_ - 1; }
-  // An emptied ring keeps a small block, so that a busy short queue does not allocate for each
-  // element.
   void release() {
-    if (capacity_ > 64) clear();
+    if (capacity_ > kept) clear();
   }
   void grow() {
     const std::uint32_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;

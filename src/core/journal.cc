@@ -1,5 +1,7 @@
 #include "core/journal.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/expect.h"
 #include "core/byte_io.h"
@@ -132,22 +134,13 @@ Journal::Journal(Start start, std::size_t recent_bytes)
 
 SessionNumber Journal::new_session_number() { return with_shard(shard_, next_session_++); }
 
-void Journal::put16(std::uint16_t value) {
-  ops_.resize(ops_.size() + 2);
-  store_be16(ops_.data() + ops_.size() - 2, value);
-}
-void Journal::put32(std::uint32_t value) {
-  ops_.resize(ops_.size() + 4);
-  store_be32(ops_.data() + ops_.size() - 4, value);
-}
-void Journal::put64(std::uint64_t value) {
-  ops_.resize(ops_.size() + 8);
-  store_be64(ops_.data() + ops_.size() - 8, value);
-}
-
-void Journal::begin(JournalOp op) {
-  put8(static_cast<std::uint8_t>(op));
+// Room for an operation of `size` bytes, its kind written.
+std::uint8_t* Journal::begin(JournalOp op, std::size_t size) {
   ++operations_;
+  ops_.resize(ops_.size() + size);
+  std::uint8_t* at = ops_.data() + ops_.size() - size;
+  *at = static_cast<std::uint8_t>(op);
+  return at + 1;
 }
 
 session::StoredAt Journal::store(const session::MessageRef& message) {
@@ -172,56 +165,56 @@ void Journal::close_chunk() {
 }
 
 void Journal::enqueued(SessionNumber session, std::uint64_t seq, const session::QueueEntry& entry) {
-  begin(JournalOp::Enqueued);
-  put64(session);
-  put64(seq);
+  std::uint8_t* at = begin(JournalOp::Enqueued, 17);
+  store_be64(at, session);
+  store_be64(at + 8, seq);
   write_queued(entry, ops_);
   ++chunk_refs_[entry.stored.chunk];
 }
 
 void Journal::done(SessionNumber session, std::uint64_t seq, session::StoredAt stored) {
-  begin(JournalOp::Done);
-  put64(session);
-  put64(seq);
+  std::uint8_t* at = begin(JournalOp::Done, 17);
+  store_be64(at, session);
+  store_be64(at + 8, seq);
   unref(stored);
 }
 
 void Journal::released(SessionNumber session, std::uint64_t seq) {
-  begin(JournalOp::Released);
-  put64(session);
-  put64(seq);
+  std::uint8_t* at = begin(JournalOp::Released, 17);
+  store_be64(at, session);
+  store_be64(at + 8, seq);
 }
 
 void Journal::inbound_taken(SessionNumber session, std::uint16_t packet_id) {
-  begin(JournalOp::InboundTaken);
-  put64(session);
-  put16(packet_id);
+  std::uint8_t* at = begin(JournalOp::InboundTaken, 11);
+  store_be64(at, session);
+  store_be16(at + 8, packet_id);
 }
 
 void Journal::inbound_freed(SessionNumber session, std::uint16_t packet_id) {
-  begin(JournalOp::InboundFreed);
-  put64(session);
-  put16(packet_id);
+  std::uint8_t* at = begin(JournalOp::InboundFreed, 11);
+  store_be64(at, session);
+  store_be16(at + 8, packet_id);
 }
 
 void Journal::owed(std::uint8_t shard, std::uint64_t number, ByteView frame) {
-  begin(JournalOp::Owed);
-  put8(shard);
-  put64(number);
-  put32(static_cast<std::uint32_t>(frame.size()));
-  ops_.insert(ops_.end(), frame.begin(), frame.end());
+  std::uint8_t* at = begin(JournalOp::Owed, 14 + frame.size());
+  at[0] = shard;
+  store_be64(at + 1, number);
+  store_be32(at + 9, static_cast<std::uint32_t>(frame.size()));
+  std::copy(frame.begin(), frame.end(), at + 13);
 }
 
 void Journal::owed_settled(std::uint8_t shard, std::uint64_t number) {
-  begin(JournalOp::OwedSettled);
-  put8(shard);
-  put64(number);
+  std::uint8_t* at = begin(JournalOp::OwedSettled, 10);
+  at[0] = shard;
+  store_be64(at + 1, number);
 }
 
 void Journal::applied(std::uint8_t shard, std::uint64_t number) {
-  begin(JournalOp::Applied);
-  put8(shard);
-  put64(number);
+  std::uint8_t* at = begin(JournalOp::Applied, 10);
+  at[0] = shard;
+  store_be64(at + 1, number);
 }
 
 void Journal::unref(session::StoredAt stored) {

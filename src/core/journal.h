@@ -140,11 +140,7 @@ class Journal {
   std::size_t live_chunks() const { return chunk_refs_.size(); }
 
  private:
-  void begin(JournalOp op);
-  void put8(std::uint8_t value) { ops_.push_back(value); }
-  void put16(std::uint16_t value);
-  void put32(std::uint32_t value);
-  void put64(std::uint64_t value);
+  std::uint8_t* begin(JournalOp op, std::size_t size);
   void close_chunk();
 
   std::uint8_t shard_;

@@ -492,13 +492,13 @@ class Shard {
     std::string bytes;
     bool completes_inbound = false;  // a QoS 1 or 2 publish of the client is over with it
   };
-  Ring<Held> held_;
+  Ring<Held, 4096> held_;
   // Frames of QoS 1 publishes that other shards have not confirmed, in the order they were sent.
   struct Awaited {
     std::uint8_t shard = 0;
     std::uint64_t number = 0;
   };
-  Ring<Awaited> awaited_;
+  Ring<Awaited, 4096> awaited_;
   std::uint64_t awaited_sent_ = 0;
   std::uint64_t awaited_confirmed_ = 0;
   // Durable sessions whose next QoS 2 message may go when a batch is durable.
@@ -507,7 +507,7 @@ class Shard {
     std::uint32_t session = 0;
     std::uint64_t generation = 0;
   };
-  Ring<Waiting> waiting_;
+  Ring<Waiting, 4096> waiting_;
   bool is_turn_awaited_ = false;  // by one of them: it is submitted even if it wrote nothing
   struct Unsettled {
     std::uint32_t session = 0;

@@ -85,7 +85,8 @@ void Shard::retry(Session& session) {
   session::OutboundQueue& queue = session.queue;
   if (queue.cursor() == 0 || queue.window().empty()) return;
   const session::QueueEntry& first = queue.window().front();
-  if (now_.instant - first.sent_at < config().session.retry_interval) return;
+  const std::uint32_t age_ms = static_cast<std::uint32_t>(now_.instant.ms) - first.sent_at_ms;
+  if (milliseconds(age_ms) < config().session.retry_interval) return;
   queue.restart();
   pump(session);
 }

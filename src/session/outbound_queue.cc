@@ -29,7 +29,7 @@ void OutboundQueue::advance(Instant now) {
     entry.state = Delivery::Sent;
     ++sent_;
   }
-  entry.sent_at = now;
+  entry.sent_at_ms = static_cast<std::uint32_t>(now.ms);
   ++cursor_;
   ++inflight_;
 }

@@ -22,6 +22,7 @@
 //   3. The front of the window is never Done.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,32 +36,31 @@
 namespace vmq::session {
 
 // Where a message's bytes are on disk: a chunk of messages, and the place in it. Chunk 0: not on
-// disk.
-struct StoredAt {
+// disk. Without padding: every entry of every queue has one.
+struct [[gnu::packed, gnu::aligned(2)]] StoredAt {
   std::uint64_t chunk = 0;
   std::uint16_t index = 0;
   friend bool operator==(StoredAt, StoredAt) = default;
 };
 
-// The subscription identifiers that a delivery carries: mostly none or one.
+// The subscription identifiers that a delivery carries: mostly none, so none take a pointer only.
 class SubscriptionIds {
  public:
   void add(std::uint32_t id) {
-    if (first_ == 0) {
-      first_ = id;
-      return;
-    }
-    if (more_ == nullptr) more_ = std::make_unique<std::vector<std::uint32_t>>(1, first_);
-    more_->push_back(id);
+    const std::span<const std::uint32_t> known = view();
+    auto ids = std::make_unique<std::uint32_t[]>(known.size() + 2);
+    ids[0] = static_cast<std::uint32_t>(known.size() + 1);
+    std::copy(known.begin(), known.end(), ids.get() + 1);
+    ids[ids[0]] = id;
+    ids_ = std::move(ids);
   }
   std::span<const std::uint32_t> view() const {
-    if (more_ != nullptr) return *more_;
-    return {&first_, first_ == 0 ? 0u : 1u};
+    if (ids_ == nullptr) return {};
+    return {ids_.get() + 1, ids_[0]};
   }
 
  private:
-  std::uint32_t first_ = 0;
-  std::unique_ptr<std::vector<std::uint32_t>> more_;
+  std::unique_ptr<std::uint32_t[]> ids_;  // how many, and they
 };
 
 enum class Delivery : std::uint8_t {
@@ -73,15 +73,16 @@ enum class Delivery : std::uint8_t {
 struct QueueEntry {
   MessageRef message;  // empty: its bytes are on disk only
   StoredAt stored;
-  std::uint64_t ticket = 0;  // of the batch that keeps it; 0: it is not kept on disk
-  Instant sent_at{0};
-  SubscriptionIds subscription_ids;
-  std::uint32_t share = 0;  // the share subscription that it came through (FilterId + 1); 0: none
-  std::uint8_t qos = 0;     // of this delivery, 1 or 2
+  std::uint8_t qos = 0;  // of this delivery, 1 or 2
   Delivery state = Delivery::Queued;
+  std::uint32_t share = 0;   // the share subscription that it came through (FilterId + 1); 0: none
+  std::uint64_t ticket = 0;  // of the batch that keeps it; 0: it is not kept on disk
+  SubscriptionIds subscription_ids;
+  std::uint32_t sent_at_ms = 0;  // low bits of the instant: enough for an age of 49 days
   bool retain = false;
   bool loading = false;  // its bytes were asked for
 };
+static_assert(sizeof(QueueEntry) == 48);
 
 constexpr std::uint16_t packet_id_of(std::uint64_t seq) {
   return static_cast<std::uint16_t>(seq % 65535 + 1);
