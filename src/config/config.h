@@ -4,6 +4,7 @@
 // config/load.h makes one from files.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -248,5 +249,13 @@ struct Config {
   NodeConfig node;
   std::vector<ListenerConfig> listeners;  // in the order of kind, then name
 };
+
+// A broker without rules: everybody may come, and no plugin that is enabled, built or not, answers
+// for topics.
+inline bool is_open(const Config& config) {
+  return config.allow_anonymous &&
+         std::all_of(config.plugins.begin(), config.plugins.end(),
+                     [](const std::string& name) { return name == "vmq_passwd"; });
+}
 
 }  // namespace vmq::config

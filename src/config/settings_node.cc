@@ -50,8 +50,8 @@ constexpr Setting kStoreSettings[] = {
      "Memory for blocks of the store that were read.", "", Unit::Bytes, 0},
     {"message_store.recent", Type::Bytes, "64MB", kCommented | kOurs, Built::Works,
      "Memory for messages that were stored lately: a queue that is drained soon after it was "
-     "filled is sent from it and reads nothing from disk. Given up while node.memory_max is "
-     "passed.",
+     "filled is sent from it and reads nothing from disk. At most a sixteenth of node.memory_max, "
+     "and given up while that is passed.",
      "", Unit::Bytes, 0},
     {"vmq_generic_msg_store.store_dir", Type::Directory, "./data/msgstore", kHidden, Built::Mapped,
      "Directory of the message store of VerneMQ. Taken as message_store.directory, in its "

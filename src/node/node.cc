@@ -81,8 +81,15 @@ std::uint64_t raise_file_limit() {
   return limit.rlim_cur;
 }
 
+// What may be given up must not be what takes the node to its limit.
+config::Config Node::with_bounds(config::Config config) {
+  const std::uint64_t limit = MemoryWatch(config.node.memory_max_bytes).limit();
+  config.message_store.recent_bytes = std::min(config.message_store.recent_bytes, limit / 16);
+  return config;
+}
+
 Node::Node(config::Config config, Log& log)
-    : config_(std::move(config)),
+    : config_(with_bounds(std::move(config))),
       log_(log),
       rng_(system_seed()),
       memory_(config_.node.memory_max_bytes) {}
@@ -206,7 +213,11 @@ void Node::make_rules() {
         }
       });
   rules_->reload(RuleFiles::When::Always);
-  if (!config_.file_auth.acl_enabled) {
+  if (config_.file_auth.acl_enabled) return;
+  if (config::is_open(config_)) {
+    log_.warning("everything_allowed", {{"reason", "allow_anonymous is on and plugins.vmq_acl off"},
+                                        {"effect", "everybody may publish and subscribe"}});
+  } else {
     log_.warning("nothing_allowed",
                  {{"reason", "plugins.vmq_acl is off and no other plugin answers"},
                   {"effect", "nobody may publish or subscribe"}});

@@ -65,6 +65,7 @@ class Node {
   [[nodiscard]] Result<void, std::string> stop(Duration patience);
 
  private:
+  static config::Config with_bounds(config::Config config);
   Node(config::Config config, Log& log);
   using Done = Result<void, std::string>;
   Done open_store();

@@ -35,9 +35,11 @@ ShardThread::~ShardThread() { join(); }
 core::ShardSetup ShardThread::with_hooks(core::ShardSetup setup) {
   const config::Config& config = setup.shared.config;
   setup.hooks = chain_of(config.plugins, config.plugins);
+  setup.hooks.is_open = config::is_open(config);
   for (const config::ListenerConfig& listener : config.listeners) {
     setup.listener_hooks.push_back(chain_of(listener.auth_plugins.value_or(config.plugins),
                                             listener.authz_plugins.value_or(config.plugins)));
+    setup.listener_hooks.back().is_open = !listener.authz_plugins && config::is_open(config);
   }
   return setup;
 }

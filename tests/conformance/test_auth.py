@@ -303,3 +303,31 @@ class Chains(AuthCase):
     @versions(4, 5)
     def test_where_no_plugin_answers_for_passwords_nobody_gets_in(self, version):
         self.refuse(version, 0x86 if version == 5 else 5, listener=2, user="alice", password="x")
+
+
+@ours("plugins of ours")
+class Open(AuthCase):
+    """No rules for topics on an open node; listener 1 names who decides, and nobody answers."""
+    settings = {"allow_anonymous": "on",
+                "plugins.vmq_acl": "off",
+                "listener.tcp.test1.authz_plugins": "vmq_passwd"}
+    listeners = 2
+
+    @versions(3, 4, 5)
+    def test_without_rules_an_open_broker_allows_everything(self, version):
+        watcher = self.connect(version)
+        watcher.subscribe("a/#", qos=1)
+        self.connect(version).publish("a/b", b"seen", 1)
+        watcher.receive_publish("a/b", b"seen")
+
+    def test_a_listener_that_names_who_decides_allows_nothing_without_them(self):
+        self.connect(listener=1).subscribe("a", codes=[0x87])
+
+
+@ours("plugins of ours")
+class Unbuilt(AuthCase):
+    """Somebody is to decide about topics, and is not there."""
+    settings = {"allow_anonymous": "on", "plugins.vmq_acl": "off", "plugins.vmq_webhooks": "on"}
+
+    def test_a_plugin_that_is_not_built_yet_lets_nobody_through(self):
+        self.connect().subscribe("a", codes=[0x87])
