@@ -122,6 +122,7 @@ class Recovery {
   bool has_state_ = false;
   bool has_state_record_ = false;
   bool is_state_sound_ = false;  // the record could be read
+  bool has_lost_block_ = false;  // one could not, and is counted
   std::vector<Block> blocks_;
 };
 
@@ -340,6 +341,7 @@ void Recovery::read_block(SessionNumber number, const Row& row) {
   if (!entries) {
     // What it held is lost for good, so that nobody meets it again when it can be read after all.
     ++node_.corrupted;
+    has_lost_block_ = true;
     batch_.erase(Space::Queue, as_text(row.key));
     return;
   }
@@ -377,6 +379,7 @@ void Recovery::finish_session() {
   has_state_ = false;
   has_state_record_ = false;
   is_state_sound_ = false;
+  has_lost_block_ = false;
   state_ = QueueState{};
   blocks_.clear();
 }
@@ -417,7 +420,7 @@ bool Recovery::reconcile(SessionNumber number, QueueState& state) {
 // The state on disk and what the journal adds to it.
 void Recovery::replay(RecoveredSession& session, QueueState& state) {
   const bool is_lost = has_state_ && reconcile(session.number, state);
-  if (is_lost) ++node_.corrupted;
+  if (is_lost && !has_lost_block_) ++node_.corrupted;
   bool changed = is_lost || !is_state_sound_;
   Replayed replayed;
   for (const DurableState::Settled& entry : state.states) replayed.states[entry.seq] = entry.state;

@@ -335,7 +335,8 @@ void damage(std::vector<StoredRecord>& records, ByteView choices) {
   }
 }
 
-std::size_t live_with(const std::vector<StoredRecord>& records, std::uint8_t shards) {
+Lived live_with(const std::vector<StoredRecord>& records, std::uint8_t shards,
+                const StoredRecord* broken) {
   store::MemoryStore store = make_store();
   store::Batch batch;
   for (const StoredRecord& record : records) {
@@ -349,14 +350,16 @@ std::size_t live_with(const std::vector<StoredRecord>& records, std::uint8_t sha
   }
   store.submit(ShardId{0}, std::move(batch), StoreTicket{1});
   VMQ_EXPECT(store.sync().has_value());
+  if (broken != nullptr) VMQ_EXPECT(store.corrupt(broken->space, broken->key));
   Now now{{1000}, {1'700'000'100'000}};
-  std::size_t received = 0;
+  Lived lived;
   for (int life = 0; life < 2; ++life) {
     store.crash(store::CrashKind::Process);
     Node node(small_node(shards), store, now);
-    received += live(node, now);
+    if (life == 0) lived.corrupted = node.recovered().corrupted;
+    lived.received += live(node, now);
   }
-  return received;
+  return lived;
 }
 
 }  // namespace vmq::sim

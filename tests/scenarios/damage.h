@@ -31,9 +31,15 @@ std::vector<StoredRecord> busy_store();
 // Damages the records as `choices` say, eight bytes a piece of damage.
 void damage(std::vector<StoredRecord>& records, ByteView choices);
 
+struct Lived {
+  std::size_t received = 0;     // messages, by all clients
+  std::uint64_t corrupted = 0;  // records that the first start counted
+};
+
 // Starts a node on these records, connects every client that they were made with, publishes and
 // subscribes, lets time pass, and does it once more after a crash. Ends the process if the node
-// breaks an invariant. Returns how many messages the clients received.
-std::size_t live_with(const std::vector<StoredRecord>& records, std::uint8_t shards);
+// breaks an invariant. `broken`: the record whose checksum is made wrong, if there is one.
+Lived live_with(const std::vector<StoredRecord>& records, std::uint8_t shards,
+                const StoredRecord* broken = nullptr);
 
 }  // namespace vmq::sim

@@ -31,7 +31,38 @@ TEST(Damage, the_busy_store_holds_something_of_everything) {
   }
   EXPECT_GT(operations[static_cast<std::size_t>(core::JournalOp::Enqueued)], 0);
   EXPECT_GT(operations[static_cast<std::size_t>(core::JournalOp::Owed)], 0);
-  EXPECT_GT(live_with(records, 2), 50u);
+}
+
+TEST(Damage, a_sound_store_has_nothing_to_count) {
+  const std::vector<StoredRecord> records = busy_store();
+  for (std::uint8_t shards = 1; shards <= 4; ++shards) {
+    const Lived lived = live_with(records, shards);
+    EXPECT_EQ(lived.corrupted, 0u);
+    EXPECT_GT(lived.received, 100u);
+  }
+}
+
+TEST(Damage, each_record_with_a_wrong_checksum_is_counted_and_costs_what_it_held) {
+  const std::vector<StoredRecord> records = busy_store();
+  const std::size_t whole = live_with(records, 2).received;
+  for (const StoredRecord& record : records) {
+    SCOPED_TRACE(static_cast<int>(record.space));
+    const Lived lived = live_with(records, 2, &record);
+    // Messages are read when their receivers come.
+    EXPECT_EQ(lived.corrupted, record.space == store::Space::Message ? 0u : 1u);
+    EXPECT_GT(lived.received, whole / 2);
+  }
+}
+
+TEST(Damage, each_record_may_be_missing) {
+  const std::vector<StoredRecord> records = busy_store();
+  const std::size_t whole = live_with(records, 2).received;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    SCOPED_TRACE(i);
+    std::vector<StoredRecord> rest = records;
+    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+    EXPECT_GT(live_with(rest, 2).received, whole / 2);
+  }
 }
 
 TEST(Damage, whatever_sound_records_say_a_node_serves_and_starts_again) {
