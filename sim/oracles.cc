@@ -285,6 +285,13 @@ Tick Oracles::routed_until(const Message& message) const {
   return crash == crashes_.end() ? message.accepted : *crash;
 }
 
+// What shards owe each other when the node ends is sent again some time after it has started: to
+// sessions that were there before, by their subscriptions of then.
+bool Oracles::may_be_found_again(const Session& session, const Message& message) const {
+  const Tick end = routed_until(message);
+  return end != message.accepted && session.begun < end;
+}
+
 // A later retained message or clear of the topic was surely processed before tick `at`.
 bool Oracles::is_superseded(const Message& message, MessageId id, Tick at) const {
   for (MessageId other = 0; other < messages_.size(); ++other) {
@@ -364,7 +371,8 @@ void Oracles::judge_live(std::size_t client, std::uint64_t connection, const Eve
     if (!is_match(subscription, client, message)) continue;
     if (subscription.ended < message.written) continue;
     // What a leaving member of a share group gives back goes to those who are members then.
-    if (!is_share(subscription.filter) && subscription.written.front() > routed_until(message)) {
+    if (!is_share(subscription.filter) && subscription.written.front() > routed_until(message) &&
+        !may_be_found_again(session, message)) {
       continue;
     }
     matched = true;

@@ -176,6 +176,7 @@ class Oracles {
   bool is_match(const Subscription& subscription, std::size_t client, const Message& message) const;
   // After a crash what shards owed each other finds its receivers anew, by topic.
   Tick routed_until(const Message& message) const;
+  bool may_be_found_again(const Session& session, const Message& message) const;
   bool is_superseded(const Message& message, MessageId id, Tick at) const;
   void judge_retained(std::size_t client, MessageId id);
   void judge_live(std::size_t client, std::uint64_t connection, const Event& event, MessageId id,

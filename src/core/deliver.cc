@@ -234,7 +234,8 @@ bool Shard::drop_oldest(Session& session) {
 bool Shard::drop_in_window(Session& session) {
   session::OutboundQueue& queue = session.queue;
   for (std::size_t i = queue.cursor(); i < queue.window().size(); ++i) {
-    if (queue.window()[i].state != Delivery::Queued) continue;
+    const session::QueueEntry& entry = queue.window()[i];
+    if (entry.state != Delivery::Queued || (entry.qos == 2 && may_be_sent(session, i))) continue;
     finish_entry(session, i);
     return true;
   }
@@ -287,7 +288,7 @@ void Shard::pump_queue(Session& session) {
     if (entry.state == Delivery::Queued &&
         session::has_expired(entry.message->expires_at(), now_.wall)) {
       counters_.count(Plain::QueueMessageExpired);
-      finish_entry(session, index);
+      expire_entry(session, index);
       continue;
     }
     // Exactly once across a crash: the client may not see the identifier before the disk has it.
@@ -299,6 +300,18 @@ void Shard::pump_queue(Session& session) {
   }
   if (session.slowed != nullptr && !conn.outbox.is_blocked()) release_publishers(session);
   if (session.durable != nullptr) refill(session);
+}
+
+// A client that may have been sent a QoS 2 message holds its identifier until PUBREL
+// [MQTT-4.3.3-7]: it gets that, and not the message.
+void Shard::expire_entry(Session& session, std::size_t index) {
+  if (session.queue.window()[index].qos != 2 || !may_be_sent(session, index)) {
+    finish_entry(session, index);
+    return;
+  }
+  session.queue.release(index);
+  journal_.released(session.durable->number, session.queue.seq_at(index));
+  mark_unsettled(session);
 }
 
 // In an earlier run of the process: what was sent is not noted one by one.

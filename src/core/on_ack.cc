@@ -54,11 +54,6 @@ void Shard::on_pubrec(std::uint32_t slot, const mqtt::AckFields& ack) {
   session::QueueEntry& entry = session.queue.window()[*index];
   const bool is_new = entry.state != Delivery::Released;
   session.queue.release(*index);
-  // The bytes are not needed again: only PUBREL may be repeated [MQTT-4.3.3-6].
-  if (entry.message) {
-    session.queue.account(-static_cast<std::ptrdiff_t>(entry.message->footprint()));
-    entry.message = {};
-  }
   const bool durable = session.durable != nullptr && entry.stored.chunk != 0;
   if (durable && is_new) {
     // A restart must not send PUBLISH again once PUBREL is out, so this is on disk before.

@@ -129,12 +129,13 @@ void Shard::deliver_again(Publication& publication, ByteView names) {
   shared_.subscriptions.match(*publication.mountpoint, publication.view.topic, matches_);
   if (matches_.overlapping) topic::merge_overlapping(matches_);
   targets_.clear();
-  // Also a session that is to end with its connection may have been one that outlives it then.
+  // Whoever came since cannot be meant. A session that is to end with its connection now may have
+  // been one that outlives it then.
   const auto is_ours = [this](topic::Subscriber subscriber) {
     const topic::SessionHandle handle = subscriber.handle();
     if (!is_local(handle.shard().value) || handle.slot() >= sessions_.size()) return false;
     const Session* session = sessions_[handle.slot()].get();
-    return session != nullptr && session->durable != nullptr;
+    return session != nullptr && session->is_restored;
   };
   for (topic::Subscriber subscriber : matches_.plain) {
     if (plain && is_ours(subscriber)) targets_.push_back({subscriber, 0});

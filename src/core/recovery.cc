@@ -419,9 +419,16 @@ bool Recovery::reconcile(SessionNumber number, QueueState& state) {
 
 // The state on disk and what the journal adds to it.
 void Recovery::replay(RecoveredSession& session, QueueState& state) {
+  // What is done at the front is passed, and its blocks may have gone.
+  std::size_t passed = 0;
+  while (passed < state.states.size() && state.states[passed].seq == state.head_seq &&
+         state.states[passed].state == Delivery::Done && state.head_seq < state.next_seq) {
+    ++passed;
+    ++state.head_seq;
+  }
   const bool is_lost = has_state_ && reconcile(session.number, state);
   if (is_lost && !has_lost_block_) ++node_.corrupted;
-  bool changed = is_lost || !is_state_sound_;
+  bool changed = is_lost || !is_state_sound_ || passed != 0;
   Replayed replayed;
   for (const DurableState::Settled& entry : state.states) replayed.states[entry.seq] = entry.state;
   replayed.inbound = state.inbound_qos2;

@@ -224,6 +224,7 @@ void Shard::restore(RecoveredSession& recovered) {
   counters_.count(Plain::QueueInitializedFromStorage);
   session.version = recovered.version;
   session.clean = false;
+  session.is_restored = true;
   session.has_user_name = recovered.has_user_name;
   session.user_name = std::move(recovered.user_name);
   session.expiry_interval_s = recovered.expiry_interval_s;

@@ -250,6 +250,7 @@ class Shard {
   bool drop_in_window(Session& session);
   void wait_for_disk(Session& session, std::uint64_t ticket);
   bool may_be_sent(const Session& session, std::size_t index) const;
+  void expire_entry(Session& session, std::size_t index);
   void send_entry(Session& session, std::uint32_t slot, const session::QueueEntry& entry,
                   std::uint16_t packet_id);
   void note_sent(Session& session, bool v5);

@@ -142,6 +142,7 @@ struct Session {
   mqtt::Version version = mqtt::Version::V311;
   bool clean = true;  // ends with its connection (expiry interval 0)
   bool has_user_name = false;
+  bool is_restored = false;              // it was there when the process started
   bool inbound_is_from_disk = false;     // inbound_qos2 may name identifiers that are free by now
   bool is_waiting_for_disk = false;      // in Shard::waiting_
   std::uint64_t created_generation = 0;  // of the subscription index

@@ -49,6 +49,16 @@ std::optional<std::size_t> OutboundQueue::find(std::uint16_t packet_id) const {
   return static_cast<std::size_t>(index);
 }
 
+void OutboundQueue::release(std::size_t index) {
+  QueueEntry& entry = window_[index];
+  VMQ_EXPECT(entry.state != Delivery::Done);
+  if (entry.state == Delivery::Queued) ++sent_;
+  entry.state = Delivery::Released;
+  // The bytes are not needed again: only PUBREL may be repeated [MQTT-4.3.3-6].
+  if (entry.message) bytes_ -= entry.message->footprint();
+  entry.message = {};
+}
+
 void OutboundQueue::finish(std::size_t index) {
   QueueEntry& entry = window_[index];
   VMQ_EXPECT(entry.state != Delivery::Done);

@@ -127,8 +127,8 @@ class OutboundQueue {
   // connection.
   std::optional<std::size_t> find(std::uint16_t packet_id) const;
   std::uint64_t seq_at(std::size_t index) const { return head_seq_ + index; }
-  // PUBREC came.
-  void release(std::size_t index) { window_[index].state = Delivery::Released; }
+  // PUBREC came, or PUBLISH is not to be sent any more: PUBREL is what is left of the exchange.
+  void release(std::size_t index);
   // The delivery is over: completed by the client, expired, or dropped. Pops what is Done at the
   // front.
   void finish(std::size_t index);

@@ -294,5 +294,28 @@ TEST_P(Found, what_shards_owe_reaches_a_session_that_came_back_to_end_with_its_c
   }
 }
 
+TEST_P(Found, a_qos_2_message_that_expires_across_a_crash_gives_its_identifier_back) {
+  Client& sub = client("sub");
+  join(sub);
+  sub.answers = false;
+  sub.subscribe("t", 2);
+  run();
+  Client& pub = online("pub");
+  pub.publish(Outgoing{"t", "brief", 2, false, false, 1, 5});
+  run();
+  ASSERT_EQ(payloads(sub), (Strings{"brief"}));
+  crash();
+  pass(seconds(10));
+  sub.answers = true;
+  join(sub);
+  // Sequences of empty queues begin anew, and so do identifiers.
+  crash();
+  join(sub);
+  Client& later = online("later");
+  later.publish("t", "later", 2);
+  run();
+  EXPECT_EQ(payloads(sub), (Strings{"brief", "later"}));
+}
+
 }  // namespace
 }  // namespace vmq::sim
