@@ -281,6 +281,9 @@ class Restart(Case):
     def test_an_expired_session_does_not_survive(self):
         self.connect(5, self.client_id("s"), clean=False,
                      props={"session_expiry_interval": 1}).disconnect()
+        # What is answered later is on disk no earlier: a session that the disk has as connected
+        # would live for its second from the restart on.
+        self.durable(5, "later").subscribe(self.topic(), qos=1)
         self.broker.kill()
         time.sleep(2.2)
         self.broker.start_once()
