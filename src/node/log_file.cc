@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace vmq::node {
@@ -16,6 +18,10 @@ LogFile::LogFile(std::string path, const config::LogRotation& rotation)
 }
 
 void LogFile::open() {
+  // A folder that cannot be made shows in the file that cannot be opened.
+  std::error_code ignored;
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
   file_.clear();
   file_.open(path_, std::ios::out | std::ios::app | std::ios::binary);
   const auto end = file_.is_open() ? std::streamoff(file_.tellp()) : std::streamoff(0);

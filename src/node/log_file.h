@@ -16,7 +16,8 @@ namespace vmq::node {
 // Threads: one at a time.
 class LogFile final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  // Appends to what is there. Throws spdlog_ex when the file cannot be opened, as spdlog's own do.
+  // Makes the folder and appends to what is there. Throws spdlog_ex when the file cannot be opened,
+  // as spdlog's own do.
   LogFile(std::string path, const config::LogRotation& rotation);
 
  private:

@@ -109,6 +109,18 @@ TEST_F(LogTest, a_full_file_is_moved_aside_and_the_oldest_is_forgotten) {
   EXPECT_EQ(text("console.log.2"), "");
 }
 
+TEST_F(LogTest, a_folder_that_is_not_there_is_made) {
+  config_.console_file = folder_ + "/new/deep/console.log";
+  {
+    Log log(config_);
+    log.info("here");
+    EXPECT_NE(text("new/deep/console.log").find("here"), std::string::npos);
+  }
+  for (const char* name : {"/new/deep/console.log", "/new/deep", "/new"}) {
+    EXPECT_EQ(::remove((folder_ + name).c_str()), 0) << name;
+  }
+}
+
 TEST_F(LogTest, a_file_that_is_there_counts_and_is_appended_to) {
   config_.console_rotation = {200, 1};
   for (int i = 0; i < 3; ++i) {
