@@ -266,6 +266,8 @@ void Shard::write_state(Session& session) {
 // The client is away and everything is in blocks: the end of the window need not be in memory.
 void Shard::shorten_window(Session& session) {
   session::OutboundQueue& queue = session.queue;
+  // The block that is asked for follows the window as it is.
+  if (session.durable->is_loading) return;
   while (queue.window().size() > limits_.window_offline_max &&
          queue.cursor() < queue.window().size() &&
          queue.window().back().state == Delivery::Queued && !queue.window().back().loading) {

@@ -317,5 +317,49 @@ TEST_P(Found, a_qos_2_message_that_expires_across_a_crash_gives_its_identifier_b
   EXPECT_EQ(payloads(sub), (Strings{"brief", "later"}));
 }
 
+TEST_P(Found, a_queue_that_is_settled_while_a_block_is_read_loses_nothing) {
+  options.config.queue.order = config::QueueOrder::Lifo;
+  options.config.queue.offline_max = 6;
+  options.limits.window_offline_max = 1;
+  options.limits.tail_max = 2;
+  options.limits.block_max = 2;
+  const auto turns = [this] {
+    for (std::uint8_t s = 0; s < node->shard_count(); ++s) node->turn(s, now);
+  };
+  for (int steps = 0; steps < 10; ++steps) {
+    crash();
+    const std::string topic = "t/" + std::to_string(steps);
+    Client& sub = client("sub" + std::to_string(steps));
+    sub.answers = false;
+    join(sub);
+    sub.subscribe(topic, 2);
+    run();
+    Client& pub = online("pub" + std::to_string(steps));
+    for (int i = 0; i < 4; ++i) pub.publish(topic, "begun " + std::to_string(i), 2);
+    run();
+    ASSERT_EQ(sub.received.size(), 4u);
+    // What may have been sent is not dropped, so it stands before what is.
+    crash();
+    Client& again = online("again" + std::to_string(steps));
+    for (int i = 0; i < 2; ++i) again.publish(topic, "waits", 1);
+    run();
+    again.publish(topic, "too many", 1);
+    for (int i = 0; i < steps; ++i) {
+      turns();
+      store.step();
+    }
+    for (int i = 0; i < 3; ++i) again.publish(topic, "more", 1);
+    for (int i = 0; i < 4; ++i) turns();
+    run();
+    sub.keeps_events = true;
+    join(sub);
+    std::set<std::string> begun;
+    for (const Event& event : sub.events) {
+      if (event.message.payload.substr(0, 5) == "begun") begun.insert(event.message.payload);
+    }
+    EXPECT_EQ(begun.size(), 4u) << steps;
+  }
+}
+
 }  // namespace
 }  // namespace vmq::sim
