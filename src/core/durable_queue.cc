@@ -168,6 +168,9 @@ void Shard::on_orphans_loaded(SessionNumber number, const store::LoadAnswer& ans
   for (const store::Row& row : answer.rows) {
     const std::uint64_t first = orphan.blocks.front();
     orphan.blocks.pop_front();
+    // A block ends where the next one begins, even if it holds more.
+    const std::uint64_t end =
+        orphan.blocks.empty() ? orphan.end : std::min(orphan.end, orphan.blocks.front());
     std::optional<std::vector<session::QueueEntry>> entries;
     if (row.state == store::RowState::Value) entries = parse_block(row.value);
     for (std::size_t i = 0; entries && i < entries->size(); ++i) {
@@ -176,7 +179,7 @@ void Shard::on_orphans_loaded(SessionNumber number, const store::LoadAnswer& ans
                                     [seq](const DurableState::Settled& s) {
                                       return s.seq == seq && s.state == Delivery::Done;
                                     });
-      if (seq >= orphan.begin && seq < orphan.end && !done) journal_.unref((*entries)[i].stored);
+      if (seq >= orphan.begin && seq < end && !done) journal_.unref((*entries)[i].stored);
     }
     effects_.batch.erase(store::Space::Queue, queue_block_key(number, first));
   }

@@ -307,7 +307,7 @@ Recovery::Scanned Recovery::read_queues() {
 void Recovery::read_queue_row(const Row& row) {
   const SessionNumber number = row.key.size() >= 9 ? load_be64(row.key.data()) : 0;
   const bool is_state = row.key.size() == 9 && row.key[8] == 0;
-  const bool is_block = row.key.size() == 17 && row.key[8] != 0;
+  const bool is_block = row.key.size() == 17 && row.key[8] == 1;
   if (!is_shard_number(number) || (!is_state && !is_block)) {
     ++node_.corrupted;
     return;

@@ -65,6 +65,45 @@ TEST(Damage, each_record_may_be_missing) {
   }
 }
 
+TEST(Damage, a_block_that_holds_more_than_its_place_ends_where_the_next_begins) {
+  std::vector<StoredRecord> records = busy_store();
+  int changed = 0;
+  for (std::size_t i = 0; i + 1 < records.size(); ++i) {
+    const StoredRecord& next = records[i + 1];
+    const bool are_blocks = records[i].space == store::Space::Queue &&
+                            next.space == store::Space::Queue && records[i].key.size() == 17 &&
+                            next.key.size() == 17 &&
+                            records[i].key.substr(0, 8) == next.key.substr(0, 8);
+    if (!are_blocks) continue;
+    records[i].value += next.value;
+    ++changed;
+  }
+  EXPECT_GT(changed, 0);
+  EXPECT_EQ(live_with(records, 2).received, live_with(busy_store(), 2).received);
+  // Clients of other names never come: their sessions expire, and give back what blocks hold.
+  for (StoredRecord& record : records) {
+    if (record.space == store::Space::Session) record.key.insert(1, "x");
+  }
+  EXPECT_GT(live_with(records, 2).received, 0u);
+}
+
+// Taken for blocks, they stood before all others whatever entries they held, and a queue asked for
+// the same block for ever.
+TEST(Damage, a_block_under_the_key_of_another_layout_is_counted_and_left_alone) {
+  const std::vector<StoredRecord> sound = busy_store();
+  for (std::size_t i = 0; i < sound.size(); ++i) {
+    if (sound[i].space != store::Space::Queue || sound[i].key.size() != 17) continue;
+    SCOPED_TRACE(i);
+    std::vector<StoredRecord> records = sound;
+    records[i].key[8] = 29;
+    EXPECT_GT(live_with(records, 2).corrupted, 0u);
+    for (StoredRecord& record : records) {
+      if (record.space == store::Space::Session) record.key.insert(1, "x");
+    }
+    EXPECT_GT(live_with(records, 2).corrupted, 0u);
+  }
+}
+
 TEST(Damage, whatever_sound_records_say_a_node_serves_and_starts_again) {
   const std::vector<StoredRecord> sound = busy_store();
   constexpr int rounds = 300;
