@@ -19,7 +19,7 @@ if(VMQ_SANITIZE)
   add_link_options(-fsanitize=${VMQ_SANITIZE})
   # Instrumented code misleads g++ 12 about sizes that it knows in the release build, where these stay errors.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    add_compile_options(-Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict
+    add_compile_options(-Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict -Wno-mismatched-new-delete
       -Wno-maybe-uninitialized)
   endif()
 endif()
