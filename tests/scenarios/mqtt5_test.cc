@@ -114,7 +114,8 @@ TEST_P(Mqtt5, an_expiry_of_0_is_now_or_never_at_every_qos) {
   run();
   Client& pub = online("pub");
   for (std::uint8_t qos = 0; qos < 3; ++qos) {
-    Outgoing message = expiring("now " + std::to_string(qos), 0, true);
+    const std::string payload = "now " + std::to_string(qos);
+    Outgoing message = expiring(payload, 0, true);
     message.qos = qos;
     message.packet_id = static_cast<std::uint16_t>(10 + qos);
     pub.publish(message);
