@@ -318,6 +318,8 @@ def memory_limit(soak):
     link.sendall(wire.publish("light", b"x", version=4))
     soak.check(meter.packet(link, 4).kind == wire.PUBLISH, "QoS 0 is served")
     deaf.close()
+    if soak.sanitized:
+        return  # The sanitizer's allocator keeps what it is given back.
     while publish(0) == 0x97:
         time.sleep(0.1)
         if time.monotonic() > deadline:
