@@ -164,7 +164,7 @@ void Agent::lose(Loss loss, Now now) {
 
 void Agent::lose_will(Loss loss, Now now) {
   if (!will_) return;
-  const Will will = *std::exchange(will_, std::nullopt);
+  const AgentWill will = *std::exchange(will_, std::nullopt);
   if (phase_ != Phase::Online) return;  // perhaps the broker never knew of it
   if (is_disconnecting_) {
     if (loss == Loss::ClosedByBroker && is_will_taken_back_) taken_back_.push_back(will.message);
@@ -178,11 +178,11 @@ void Agent::lose_will(Loss loss, Now now) {
   }
   delayed_until_ms_ = now.wall.ms + delay * 1000ll;
   if (loss == Loss::Takeover) {
-    taken_over_ = Will{will.message, delay, durable};
+    taken_over_ = AgentWill{will.message, delay, durable};
   } else if (delay == 0) {
     due_.push_back({will.message, 0, durable});
   } else {
-    delayed_ = Will{will.message, delay, durable};
+    delayed_ = AgentWill{will.message, delay, durable};
   }
 }
 
@@ -196,7 +196,7 @@ void Agent::resume_will(bool session_present, Now now) {
     taken_over_.reset();
   }
   if (!delayed_) return;
-  const Will will = *std::exchange(delayed_, std::nullopt);
+  const AgentWill will = *std::exchange(delayed_, std::nullopt);
   if (!session_present) {
     due_.push_back({will.message, 0, false});  // the session's end comes before the delay's
   } else if (now.wall.ms < delayed_until_ms_) {
@@ -207,7 +207,7 @@ void Agent::resume_will(bool session_present, Now now) {
 void Agent::crashed(CrashBudget budget, Now now) {
   if (phase_ != Phase::Away) lose(Loss::Crash, now);
   taken_back_.clear();
-  std::erase_if(due_, [](const Will& will) { return !will.is_durable; });
+  std::erase_if(due_, [](const AgentWill& will) { return !will.is_durable; });
   if (delayed_ && !delayed_->is_durable) delayed_.reset();
   taken_over_.reset();
   if (budget == CrashBudget::Nothing) return;
@@ -225,12 +225,12 @@ void Agent::prove() {
 
 void Agent::settled() {
   prove();
-  for (Will& will : due_) will.is_durable = true;
+  for (AgentWill& will : due_) will.is_durable = true;
   if (delayed_) delayed_->is_durable = true;
 }
 
 void Agent::owe_wills(Now now) {
-  for (const Will& will : due_) oracles_.accepted(will.message, now);
+  for (const AgentWill& will : due_) oracles_.accepted(will.message, now);
   due_.clear();
 }
 

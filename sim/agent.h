@@ -35,6 +35,13 @@ struct Habits {
 using Trace =
     std::function<void(const std::string& who, const char* what, const std::string& details)>;
 
+// A will that an agent has left with the broker.
+struct AgentWill {
+  MessageId message = 0;
+  std::uint32_t delay_s = 0;
+  bool is_durable = false;
+};
+
 class Agent {
  public:
   Agent(std::size_t index, const Habits& habits, Oracles& oracles, Rng rng, const Trace& trace);
@@ -74,11 +81,6 @@ class Agent {
     MessageId message = 0;
     std::uint16_t packet_id = 0;
     bool is_received = false;  // PUBREC came
-  };
-  struct Will {
-    MessageId message = 0;
-    std::uint32_t delay_s = 0;
-    bool is_durable = false;
   };
 
   void connect(Node& node, Now now, Start start);
@@ -125,11 +127,11 @@ class Agent {
   std::map<std::uint16_t, std::string> unsubscribing_;
   std::vector<std::string> filters_;
 
-  std::optional<Will> will_;     // of this connection
-  std::vector<Will> due_;        // must have been published in the end
-  std::optional<Will> delayed_;  // due unless the client comes back in time
+  std::optional<AgentWill> will_;     // of this connection
+  std::vector<AgentWill> due_;        // must have been published in the end
+  std::optional<AgentWill> delayed_;  // due unless the client comes back in time
   // Of a connection that a newer one takes the place of: that it did is known with CONNACK.
-  std::optional<Will> taken_over_;
+  std::optional<AgentWill> taken_over_;
   std::int64_t delayed_until_ms_ = 0;
   std::vector<MessageId> taken_back_;  // must not be published, once the disk knows it
 };

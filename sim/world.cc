@@ -23,8 +23,7 @@ bool one_in(Rng& rng, std::uint32_t odds) { return odds != 0 && rng.below(odds) 
 }  // namespace
 
 World::World(std::uint64_t seed, Trace trace)
-    : seed_(seed),
-      trace_(std::move(trace)),
+    : trace_(std::move(trace)),
       options_rng_(seed),
       schedule_rng_(options_rng_.split()),
       net_rng_(options_rng_.split()),

@@ -63,7 +63,6 @@ class World {
   void note(const char* what, const std::string& details) const;
   bool has_failed() const { return oracles_->has_failed(); }
 
-  const std::uint64_t seed_;
   Trace trace_;
   Rng options_rng_;
   Rng schedule_rng_;
