@@ -17,6 +17,7 @@ namespace vmq::core {
 
 enum class CloseHow : std::uint8_t {
   Flush,  // write what waits in the outbox, then close gracefully so that the last packet arrives
+  Ended,  // the client has said goodbye: as Flush, but with nothing left to write, at once
   Abort,  // close at once
 };
 

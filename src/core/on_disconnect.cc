@@ -28,7 +28,7 @@ void Shard::on_disconnect(std::uint32_t slot, const mqtt::DisconnectView& packet
   const bool with_will = packet.reason == ReasonCode::DisconnectWithWillMessage ||
                          (conn.is_v5() && mqtt::is_error(packet.reason));
   go_offline(session, with_will);
-  drop(slot, CloseHow::Flush);
+  drop(slot, CloseHow::Ended);
 }
 
 }  // namespace vmq::core

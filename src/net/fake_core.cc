@@ -33,6 +33,7 @@ Taken Shard::take(ConnId conn, ByteView bytes) {
     if (op == 'e' || op == 'k') send(conn, body);
     for (int i = 0; op == 'r' && i < 64; ++i) send(conn, body);
     if (op == 'k') effects.closes.push_back({conn, CloseHow::Flush});
+    if (op == 'g') effects.closes.push_back({conn, CloseHow::Ended});
     if (op == 'a') effects.closes.push_back({conn, CloseHow::Abort});
     taken.consumed += size;
   }

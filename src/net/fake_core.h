@@ -14,9 +14,13 @@ struct ShardSetup {};
 struct RecoveredShard {};
 
 // What the fake has seen, and what it is told to do. Ops:
-//   'e' echo the body   'p' pause, with the frame not taken   'k' answer the body, then close
-//   gracefully 'a' abort           'h' hand over to shard 1 (frame not taken)       'r' repeat the
-//   body 64 times
+//   'e' echo the body
+//   'p' pause, with the frame not taken
+//   'k' answer the body, then close gracefully
+//   'g' close after a goodbye
+//   'a' abort
+//   'h' hand over to shard 1 (frame not taken)
+//   'r' repeat the body 64 times
 class Shard {
  public:
   struct Conn {

@@ -1,6 +1,7 @@
 // Closing. A graceful close sends what waits, then our FIN, and keeps the socket until the peer's
 // FIN: closing a socket with unread input sends a reset, and a reset destroys what the peer has not
-// read yet, the reason code of DISCONNECT for example.
+// read yet, the reason code of DISCONNECT for example. A client that has said goodbye sends nothing
+// after it, so with nothing left to write its socket is closed at once.
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -21,8 +22,10 @@ void Reactor::close(std::span<const core::Close> closes) {
     Socket* socket = find(closing.conn);
     if (socket == nullptr) continue;
     closed_.push_back(closing.conn);
-    const bool is_graceful =
-        closing.how == core::CloseHow::Flush && !socket->has(WriteDead) && !socket->has(Unwatched);
+    const bool has_ended =
+        closing.how == core::CloseHow::Ended && core_.outbox(closing.conn).empty();
+    const bool is_graceful = closing.how != core::CloseHow::Abort && !has_ended &&
+                             !socket->has(WriteDead) && !socket->has(Unwatched);
     if (is_graceful && lingering_count_ < limits_.lingering_max) {
       linger(*socket);
       continue;

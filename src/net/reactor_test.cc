@@ -256,6 +256,17 @@ TEST_F(ReactorTest, a_peer_that_never_answers_our_end_is_cut_after_a_while) {
   EXPECT_EQ(socket_counters_.linger_cut.value(), 1u);
 }
 
+TEST_F(ReactorTest, a_client_that_has_said_goodbye_gets_an_orderly_end_and_no_more_time) {
+  Client client(address());
+  client.send(frame('e', "before") + frame('g', ""));
+  ASSERT_TRUE(until([&] { return client.receive(), client.is_ended || client.is_reset; }));
+  EXPECT_TRUE(client.is_ended);
+  EXPECT_FALSE(client.is_reset);
+  EXPECT_EQ(client.received, "before");
+  EXPECT_EQ(reactor_->lingering_count(), 0u);
+  EXPECT_EQ(listener_.shared->connections.load(), 0u);
+}
+
 TEST_F(ReactorTest, an_abort_closes_at_once) {
   Client client(address());
   client.send(frame('a', ""));
