@@ -13,7 +13,7 @@ struct Limits {
   std::uint32_t window_max = 512;
   // The same while the client is away: what it will be sent first.
   std::uint32_t window_offline_max = 16;
-  // References of an unsettled tail (64 bytes each) before they become a block on disk.
+  // References of an unsettled tail (48 bytes each) before they become a block on disk.
   std::uint32_t tail_max = 128;
   // Entries in a block on disk.
   std::uint32_t block_max = 256;
