@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/expect.h"
+#include "base/quoted.h"
 #include "core/durable_queue.h"
 #include "core/journal.h"
 #include "core/link_frame.h"
@@ -13,19 +14,6 @@
 
 namespace vmq::core {
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\' || c == '|') {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
 
 std::string numbered(std::uint64_t number) {
   return fmt::format("{}.{}", number >> 56, number & ((std::uint64_t{1} << 56) - 1));

@@ -3,23 +3,11 @@
 #include <fmt/core.h>
 
 #include "base/expect.h"
+#include "base/quoted.h"
 #include "mqtt/encode.h"
 
 namespace vmq::mqtt {
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\' || c == '|') {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
 
 class Text {
  public:

@@ -29,12 +29,7 @@ Strings numbers(int from, int to) {
 }
 
 TEST_P(Durability, an_offline_queue_is_delivered_in_order_on_return) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   for (int i = 0; i < 100; ++i) {
     pub.publish("t", std::to_string(i), 1);
@@ -85,11 +80,7 @@ TEST_P(Durability, what_was_delivered_before_a_crash_is_not_delivered_again) {
 }
 
 TEST_P(Durability, a_qos_2_publish_repeated_after_a_crash_is_delivered_once) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 2);
-  run();
-  sub.cut();
+  Client& sub = absent_subscriber(2);
   Client& pub = client("pub");
   join(pub);
   pub.answers = false;
@@ -110,11 +101,7 @@ TEST_P(Durability, a_qos_2_publish_repeated_after_a_crash_is_delivered_once) {
 }
 
 TEST_P(Durability, nothing_is_acknowledged_while_the_disk_does_not_take_it) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
+  absent_subscriber(1);
   Client& pub = online("pub");
   store::MemoryFaults faults;
   faults.stall = true;
@@ -184,12 +171,7 @@ TEST_P(Durability, sessions_subscriptions_and_retained_messages_survive) {
 }
 
 TEST_P(Durability, a_session_expires_also_across_a_restart) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   for (int i = 0; i < 20; ++i) pub.publish("t", "x", 1);
   run();
@@ -205,12 +187,7 @@ TEST_P(Durability, a_session_expires_also_across_a_restart) {
 }
 
 TEST_P(Durability, an_ended_session_leaves_nothing_on_disk) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   for (int i = 0; i < 50; ++i) {
     pub.publish("t", std::to_string(i), 1);
@@ -305,12 +282,7 @@ TEST_P(Durability, queues_move_when_the_number_of_shards_changes) {
 }
 
 TEST_P(Durability, a_corrupted_record_costs_its_own_messages_only) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   for (int i = 0; i < 20; ++i) {
     pub.publish("t", std::to_string(i), 1);
@@ -378,12 +350,7 @@ TEST_P(Durability, what_came_while_its_client_was_away_is_sent_without_dup_after
 }
 
 TEST_P(Durability, a_queue_waits_until_the_disk_knows_that_its_client_is_back) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   pub.publish("t", "0", 1);
   run();
@@ -405,12 +372,7 @@ TEST_P(Durability, a_full_lifo_queue_drops_its_oldest_though_they_are_on_disk_on
   options.limits.tail_max = 3;
   options.limits.block_max = 4;
   crash();
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   int next = 0;
   for (int round = 1; round <= 4; ++round) {
     Client& pub = online("pub" + std::to_string(round));
@@ -506,12 +468,7 @@ TEST_P(Durability, a_damaged_page_of_subscriptions_costs_its_own_and_is_written_
 TEST_P(Durability, what_was_stored_lately_is_sent_without_reading_it_back) {
   options.config.message_store.recent_bytes = 1u << 20;
   crash();
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   for (int i = 0; i < 40; ++i) {
     pub.publish("t", std::to_string(i), 1);
@@ -525,12 +482,7 @@ TEST_P(Durability, what_was_stored_lately_is_sent_without_reading_it_back) {
 TEST_P(Durability, a_queue_is_in_order_where_part_of_it_is_in_memory) {
   options.config.message_store.recent_bytes = 400;
   crash();
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   for (int i = 0; i < 40; ++i) {
     pub.publish("t", std::to_string(i), 1);

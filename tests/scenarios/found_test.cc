@@ -34,12 +34,7 @@ TEST_P(Found, share_groups_beside_plain_subscribers_take_nothing_from_them) {
 }
 
 TEST_P(Found, a_message_longer_than_a_chunk_waits_on_disk_for_its_client) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   const std::string payload(10'000, 'x');
   pub.publish("t", payload, 1);
@@ -53,12 +48,7 @@ TEST_P(Found, a_queue_settled_in_the_middle_of_a_turn_keeps_what_comes_after) {
   options.limits.tail_max = 2;
   options.limits.window_offline_max = 1;
   crash();
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
-  run();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   Strings wanted;
   // One more than what blocks of two and a window of one hold.

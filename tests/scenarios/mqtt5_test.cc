@@ -44,11 +44,7 @@ class Mqtt5 : public ShardedStage {
 INSTANTIATE_TEST_SUITE_P(Shards, Mqtt5, testing::Values(1, 4));
 
 TEST_P(Mqtt5, the_expiry_of_a_waiting_message_is_counted_down) {
-  Client& sub = client("sub");
-  join(sub);
-  sub.subscribe("t", 1);
-  run();
-  sub.cut();
+  Client& sub = absent_subscriber(1);
   Client& pub = online("pub");
   pub.publish(expiring("lives", 100));
   pub.publish(expiring("dies", 40));

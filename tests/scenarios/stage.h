@@ -70,6 +70,16 @@ class Stage : public testing::Test {
     member.connect(*node, fields);
     run();
   }
+  // "sub", subscribed to "t", with a session like that and no connection.
+  Client& absent_subscriber(std::uint8_t qos) {
+    Client& made = client("sub");
+    join(made);
+    made.subscribe("t", qos);
+    run();
+    made.cut();
+    run();
+    return made;
+  }
   static std::vector<std::string> payloads(const Client& from) {
     std::vector<std::string> all;
     for (const Received& message : from.received) all.push_back(message.payload);
