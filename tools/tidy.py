@@ -25,7 +25,7 @@ CODE = (".cc", ".h")
 LINE_CHECKED = (".cc", ".h", ".py")
 TEXT = LINE_CHECKED + (".md", ".cmake", ".sh", "CMakeLists.txt")
 
-PURE = {"base", "mqtt", "topic", "auth", "store", "config", "session", "core"}
+PURE = {"base", "mqtt", "topic", "auth", "store", "config", "session", "core", "admin"}
 PURE_BANNED_HEADERS = re.compile(
     r"^(thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|"
     r"atomic|ctime|time\.h|random|filesystem|fstream|iostream|cstdio|stdio\.h|unistd\.h|fcntl\.h|"
@@ -55,8 +55,8 @@ WRAPPERS = {
 # Arithmetic that happens to live in a library with sockets: hashing is as pure as our own code.
 PURE_ALLOWED = {"auth": re.compile(r"^openssl/(evp|sha|crypto)\.h$|^argon2\.h$")}
 LOCK_HEADERS = {"mutex", "shared_mutex"}
-# Where threads meet by design: the node's rings and tickets, and the store's own threads (0010).
-LOCK_ROOMS = {"node", "store/rocks"}
+# Where threads meet by design: rings and tickets, the store's threads (0010), commands and their callers.
+LOCK_ROOMS = {"node", "store/rocks", "control", "http"}
 HEAVY_HEADERS = re.compile(r"^(boost|rocksdb|openssl)/|^(regex|iostream)$|^fmt/(ranges|chrono|std)")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -5,8 +5,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +62,13 @@ class Node {
   store::StoreHealth store_health() const { return store_->health(); }
   std::uint64_t value_of(const core::MetricRow& row) const { return core::value_of(row, *shared_); }
 
+  // Runs `ask` on every shard's thread, within a turn, and waits at most `patience` for what they
+  // return, by shard: nothing from one that was too slow. For any thread but the shards'. `ask` may
+  // outlive the call, so it holds nothing of the caller's stack.
+  template <typename T>
+  std::vector<std::optional<T>> ask_shards(std::function<T(ShardThread&)> ask,
+                                           std::chrono::milliseconds patience);
+
   // What the control thread does every second: rule files that changed, the state of the store.
   void tick();
   // Rule files are read again, changed or not; log files are opened anew.
@@ -103,6 +115,31 @@ class Node {
   std::uint64_t questions_dropped_seen_ = 0;
   bool is_stopped_ = false;
 };
+
+template <typename T>
+std::vector<std::optional<T>> Node::ask_shards(std::function<T(ShardThread&)> ask,
+                                               std::chrono::milliseconds patience) {
+  struct Answers {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<std::optional<T>> by_shard;
+    std::size_t missing = 0;
+  };
+  auto answers = std::make_shared<Answers>();  // shared with tasks that may come too late
+  answers->by_shard.resize(shards_.size());
+  answers->missing = shards_.size();
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->post([answers, ask, i](ShardThread& shard) {
+      T answer = ask(shard);
+      const std::lock_guard<std::mutex> lock(answers->mutex);
+      answers->by_shard[i] = std::move(answer);
+      if (--answers->missing == 0) answers->changed.notify_all();
+    });
+  }
+  std::unique_lock<std::mutex> lock(answers->mutex);
+  answers->changed.wait_for(lock, patience, [&] { return answers->missing == 0; });
+  return answers->by_shard;
+}
 
 // Gives the process as many file descriptors as it may have. Returns how many that are.
 std::uint64_t raise_file_limit();

@@ -1,0 +1,53 @@
+// A command line, understood: which row of the table, and what was given to it.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/command.h"
+#include "base/result.h"
+
+namespace vmq::admin {
+
+enum class Format : std::uint8_t { Human, Json, Csv };
+
+struct Given {
+  std::string name;                  // the long name, whatever form was typed
+  std::optional<std::string> value;  // none: a bare flag
+};
+
+struct Invocation {
+  const Command* command = nullptr;
+  Format format = Format::Human;
+  std::vector<std::string> free_words;
+  std::vector<Given> given;  // in the order of the line; a name may come more than once
+
+  bool has(std::string_view name) const {
+    for (const Given& one : given) {
+      if (one.name == name) return true;
+    }
+    return false;
+  }
+  // The last one given with a value.
+  std::optional<std::string_view> value(std::string_view name) const {
+    std::optional<std::string_view> found;
+    for (const Given& one : given) {
+      if (one.name == name && one.value) found = *one.value;
+    }
+    return found;
+  }
+};
+
+struct UsageError {
+  std::string text;      // what to show: the complaint, or the help that was asked for
+  bool is_help = false;  // --help was given: no error at all
+};
+
+// Words first, then key=value and flags in any order. An unknown word, key or flag names the
+// nearest known one.
+[[nodiscard]] Result<Invocation, UsageError> parse(std::span<const std::string> line);
+
+}  // namespace vmq::admin
