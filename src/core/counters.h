@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/counter.h"
+#include "core/histogram.h"
 #include "mqtt/types.h"
 
 namespace vmq::core {
@@ -103,6 +104,12 @@ namespace vmq::core {
   X(SystemUtilization, "system_utilization", Gauge, "percent of all cores used in this second")   \
   X(VmMemoryTotal, "vm_memory_total", Gauge, "bytes of memory of the process's own")
 
+// How long things take, measured by the shell on the shard's thread.
+#define VMQ_TIMINGS(X)                                                                           \
+  X(StorageWrite, "storage_write_microseconds", "from a batch's submission until it is durable") \
+  X(StorageRead, "storage_read_microseconds", "from asking for stored messages to having them")  \
+  X(Turn, "turn_microseconds", "turns of a shard: how long input may wait while others are served")
+
 // VerneMQ's names that count what a node of this kind has none of: always 0.
 #define VMQ_ZERO_COUNTERS(X)                                                        \
   X("cluster_bytes_received", "bytes received from other nodes")                    \
@@ -124,6 +131,7 @@ enum class PerVersion : std::uint8_t { VMQ_VERSION_COUNTERS(VMQ_ENUMERATOR) End 
 enum class PerReason : std::uint8_t { VMQ_REASON_COUNTERS(VMQ_ENUMERATOR) End };
 enum class Gauge : std::uint8_t { VMQ_GAUGES(VMQ_ENUMERATOR) End };
 enum class NodeValue : std::uint8_t { VMQ_NODE_VALUES(VMQ_NODE_ENUMERATOR) End };
+enum class Timing : std::uint8_t { VMQ_TIMINGS(VMQ_ENUMERATOR) End };
 #undef VMQ_ENUMERATOR
 #undef VMQ_NODE_ENUMERATOR
 
@@ -156,6 +164,7 @@ struct alignas(64) Counters {
   std::array<std::array<Counter, 2>, metric_count<PerVersion>> version;  // [metric][is MQTT 5]
   std::array<Counter, reason_series> reasons;
   std::array<Counter, metric_count<Gauge>> gauges;
+  std::array<Histogram, metric_count<Timing>> timings;
 
   void count(Plain which, std::uint64_t n = 1) { plain[static_cast<std::size_t>(which)].add(n); }
   void count(PerVersion which, bool is_v5, std::uint64_t n = 1) {
@@ -163,6 +172,9 @@ struct alignas(64) Counters {
   }
   void count(PerReason which, bool is_v5, mqtt::ReasonCode reason) {
     reasons[reason_slot(which, is_v5, reason)].add(1);
+  }
+  void took(Timing which, std::uint64_t microseconds) {
+    timings[static_cast<std::size_t>(which)].record(microseconds);
   }
   void raise(Gauge which, std::uint64_t n = 1) { gauges[static_cast<std::size_t>(which)].add(n); }
   void lower(Gauge which, std::uint64_t n = 1) {

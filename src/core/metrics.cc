@@ -138,6 +138,11 @@ std::vector<MetricRow> make_rows() {
            OfIndex::RetainMemory);
   of_index("router_subscriptions", "subscriptions", OfIndex::Subscriptions);
   of_index("router_memory", "bytes of the subscription index", OfIndex::RouterMemory);
+#define VMQ_ROW(identifier, name, help)                       \
+  rows.add(name, help, MetricKind::Histogram, Source::Timing, \
+           static_cast<std::size_t>(Timing::identifier));
+  VMQ_TIMINGS(VMQ_ROW)
+#undef VMQ_ROW
   rows.add("active_mqttws_connections", "MQTT connections over WebSocket now", gauge, Source::Zero,
            0);
 #define VMQ_ROW(name, help)                      \
@@ -193,10 +198,19 @@ std::uint64_t value_of(const MetricRow& row, const NodeShared& node) {
       return node.values == nullptr ? 0 : node.values->values[at].value();
     case Source::Index:
       return value_of_index(static_cast<OfIndex>(at), node);
+    case Source::Timing:
+      return histogram_of(row, node).count();
     case Source::Zero:
       break;
   }
   return 0;
+}
+
+HistogramSum histogram_of(const MetricRow& row, const NodeShared& node) {
+  VMQ_EXPECT(row.source == Source::Timing);
+  HistogramSum sum;
+  for (const Counters& counters : node.counters) sum.add(counters.timings[row.index]);
+  return sum;
 }
 
 std::string_view reason_label(std::uint8_t code, bool is_disconnect) {

@@ -8,11 +8,13 @@
 #include <span>
 #include <string_view>
 
+#include "core/histogram.h"
+
 namespace vmq::core {
 
 struct NodeShared;
 
-enum class MetricKind : std::uint8_t { Counter, Gauge };
+enum class MetricKind : std::uint8_t { Counter, Gauge, Histogram };
 
 struct MetricLabel {
   std::string_view name;  // empty: none
@@ -21,7 +23,17 @@ struct MetricLabel {
 
 struct MetricRow {
   // Where the value is found; `index` says which one there.
-  enum class Source : std::uint8_t { Plain, Version3, Version5, Reason, Gauge, Node, Index, Zero };
+  enum class Source : std::uint8_t {
+    Plain,
+    Version3,
+    Version5,
+    Reason,
+    Gauge,
+    Node,
+    Index,
+    Timing,
+    Zero
+  };
 
   std::string_view name;
   std::string_view help;
@@ -34,8 +46,11 @@ struct MetricRow {
 // Rows of one name stand side by side. Made at the first call, then constant.
 std::span<const MetricRow> metric_rows();
 
-// Added up over the shards. Safe to call from any thread.
+// Added up over the shards; of a histogram how many were counted. Safe to call from any thread.
 std::uint64_t value_of(const MetricRow& row, const NodeShared& node);
+
+// REQUIRES: a row of a histogram. Safe to call from any thread.
+HistogramSum histogram_of(const MetricRow& row, const NodeShared& node);
 
 // The reason code as VerneMQ's labels name it; of DISCONNECT 0x00 is normal_disconnect.
 std::string_view reason_label(std::uint8_t code, bool is_disconnect);

@@ -402,6 +402,7 @@ class Shard {
   void retry(Session& session);
   void publish_sys();
   void publish_counter(std::string_view metric, std::uint64_t value);
+  void publish_histogram(std::string_view metric, const HistogramSum& histogram);
   void on_shutdown();
 
   // --- packets to clients (send.cc) ---

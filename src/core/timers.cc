@@ -168,6 +168,10 @@ void Shard::publish_sys() {
   const std::span<const MetricRow> rows = metric_rows();
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].kind == MetricKind::Histogram) {
+      publish_histogram(rows[i].name, histogram_of(rows[i], shared_));
+      continue;
+    }
     sum += value_of(rows[i], shared_);
     if (i + 1 < rows.size() && rows[i + 1].name == rows[i].name) continue;
     publish_counter(rows[i].name, sum);
@@ -185,6 +189,17 @@ void Shard::publish_counter(std::string_view metric, std::uint64_t value) {
   publication.view = {topic, {}, as_bytes(text), {0}, tree.qos, tree.retain};
   if (tree.retain) retain(publication, tree.mountpoint);
   route(publication, mountpoint(tree.mountpoint), nullptr);
+}
+
+void Shard::publish_histogram(std::string_view metric, const HistogramSum& histogram) {
+  const std::string name(metric);
+  for (std::size_t decade = 0; decade < histogram_decades; ++decade) {
+    publish_counter(name + "_bucket_" + std::to_string(decade_bound(decade)),
+                    histogram.count_up_to(decade));
+  }
+  publish_counter(name + "_bucket_inf", histogram.count());
+  publish_counter(name + "_count", histogram.count());
+  publish_counter(name + "_sum", histogram.sum);
 }
 
 // The node stops: clients are told, wills of sessions that end now are published, the others stay

@@ -28,6 +28,7 @@ ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
                  world_.log.warning(event, {{"reason", std::strerror(error)},
                                             {"shard", static_cast<unsigned>(world_.id.value)}});
                }),
+      stopwatch_(counters),
       now_(read_clock()) {}
 
 ShardThread::~ShardThread() { join(); }
@@ -89,8 +90,10 @@ void ShardThread::run() {
     reactor_.wait(timeout_ms);
     if (timeout_ms != 0) world_.epochs.online(reader);
     now_ = read_clock();
+    stopwatch_.on_turn_begin();
     do {
       turn();
+      stopwatch_.on_turn_end();
       world_.epochs.quiescent(reader);
     } while (reactor_.has_ready());
   }
@@ -159,8 +162,14 @@ void ShardThread::take_links() {
 void ShardThread::take_completions() {
   const std::uint64_t durable = completions_.durable.value;
   world_.store.poll(world_.id, completions_);
-  if (completions_.durable.value > durable) core_.on_stored(completions_.durable.value);
-  for (const store::LoadAnswer& answer : completions_.loads) core_.on_loaded(answer);
+  if (completions_.durable.value > durable) {
+    stopwatch_.on_durable(completions_.durable.value);
+    core_.on_stored(completions_.durable.value);
+  }
+  for (const store::LoadAnswer& answer : completions_.loads) {
+    stopwatch_.on_loaded(answer.id);
+    core_.on_loaded(answer);
+  }
   if (completions_.writable != was_writable_ || completions_.congested != was_congested_) {
     was_writable_ = completions_.writable;
     was_congested_ = completions_.congested;
@@ -172,6 +181,7 @@ void ShardThread::take_completions() {
 void ShardThread::carry_out() {
   if (effects_.ticket != 0) {
     ticket_submitted_ = effects_.ticket;
+    stopwatch_.on_submitted(effects_.ticket);
     world_.store.submit(world_.id, std::move(effects_.batch), {effects_.ticket});
     effects_.batch.clear();
   }
@@ -185,8 +195,12 @@ void ShardThread::carry_out() {
   reactor_.close(effects_.closes);
   for (const core::Handover& handover : effects_.handovers) hand_over(handover);
   for (core::Ask& ask : effects_.asks) world_.hasher.ask(world_.id, std::move(ask));
-  for (store::LoadRequest& load : effects_.loads) world_.store.load(world_.id, std::move(load));
+  for (store::LoadRequest& load : effects_.loads) {
+    stopwatch_.on_load(load.id);
+    world_.store.load(world_.id, std::move(load));
+  }
   for (store::LoadKeysRequest& load : effects_.key_loads) {
+    stopwatch_.on_load(load.id);
     world_.store.load_keys(world_.id, std::move(load));
   }
   reactor_.resume(effects_.resumes);

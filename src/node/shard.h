@@ -28,6 +28,7 @@
 #include "node/hasher.h"
 #include "node/links.h"
 #include "node/log.h"
+#include "node/stopwatch.h"
 #include "store/store.h"
 
 namespace vmq::node {
@@ -100,6 +101,7 @@ class ShardThread {
   bool was_writable_ = true;
   bool was_congested_ = false;
   std::uint64_t ticket_submitted_ = 0;
+  Stopwatch stopwatch_;
   Now now_;
   ShardMail mail_;
   bool has_mail_left_ = false;  // by a turn that was full
