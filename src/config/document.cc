@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "config/lookup.h"
 #include "config/settings.h"
 
 namespace vmq::config {
@@ -135,15 +136,18 @@ constexpr std::string_view kGrammar =
     "change\n"
     "while the broker runs. *ours* is not a key of VerneMQ.\n";
 
-// Breaks prose into comment lines.
-void add_comment(std::string_view prose, std::string& out) {
+// The first line of prose that is broken at blanks.
+std::string_view take_line(std::string_view& prose) {
   constexpr std::size_t kColumns = 78;
-  while (!prose.empty()) {
-    std::size_t end = prose.size();
-    if (end > kColumns) end = prose.rfind(' ', kColumns);
-    out += fmt::format("## {}\n", prose.substr(0, end));
-    prose = end == prose.size() ? std::string_view{} : prose.substr(end + 1);
-  }
+  std::size_t end = prose.size();
+  if (end > kColumns) end = prose.rfind(' ', kColumns);
+  const std::string_view line = prose.substr(0, end);
+  prose = end == prose.size() ? std::string_view{} : prose.substr(end + 1);
+  return line;
+}
+
+void add_comment(std::string_view prose, std::string& out) {
+  while (!prose.empty()) out += fmt::format("## {}\n", take_line(prose));
 }
 
 bool is_in_example(const Setting& setting) {
@@ -197,6 +201,21 @@ std::string example_file() {
       "\n# ---- Further files ----\n\n"
       "## Read at this point, so what they say counts over what stands above.\n"
       "include conf.d/*.conf\n";
+  return out;
+}
+
+std::string describe_setting(const Setting& setting, std::string_view key) {
+  std::string out = fmt::format("{}:\n", key);
+  for (std::string_view prose = setting.prose; !prose.empty();) {
+    const std::string_view line = take_line(prose);
+    out += fmt::format("    {}\n", line);
+  }
+  out += fmt::format("    Value: {}\n", type_text(setting.type, setting.words, setting.unit,
+                                                  setting.min, setting.max));
+  const std::string_view value = setting.default_text.value_or("");
+  out += fmt::format("    Default: {}\n", value.empty() ? "(none)" : value);
+  if (is_pattern(setting)) out += fmt::format("    Row: {}\n", setting.key);
+  out += fmt::format("    State: {}\n", marks(setting));
   return out;
 }
 

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+
+#include "config/settings.h"
 
 namespace vmq::config {
 
@@ -12,5 +15,8 @@ std::string reference_document();
 // etc/vernemq.conf: the keys that an operator meets first, with comments. It loads without a
 // warning.
 std::string example_file();
+
+// What `vernemq config describe` prints about one key, which may stand for a row with $.
+std::string describe_setting(const Setting& setting, std::string_view key);
 
 }  // namespace vmq::config

@@ -1,3 +1,4 @@
+#include "config/paths.h"
 #include "config/settings.h"
 
 namespace vmq::config {
@@ -21,11 +22,11 @@ constexpr Setting kAuthSettings[] = {
     {"plugins.vmq_diversity", Type::Flag, "off", kPlain, Built::NotBuilt, "Lua plugin."},
     {"plugins.vmq_webhooks", Type::Flag, "off", kPlain, Built::NotBuilt, "HTTP webhooks plugin."},
     {"plugins.vmq_bridge", Type::Flag, "off", kPlain, Built::NotBuilt, "MQTT bridge plugin."},
-    {"vmq_acl.acl_file", Type::File, "./etc/vmq.acl", kLive, Built::Works,
+    {"vmq_acl.acl_file", Type::File, VMQ_ETC_DIR "/vmq.acl", kLive, Built::Works,
      "File with the access rules."},
     {"vmq_acl.acl_reload_interval", Type::Int, "10", kLive, Built::Works,
      "How often the file is looked at for changes; 0 never.", "", Unit::Seconds, 0},
-    {"vmq_passwd.password_file", Type::File, "./etc/vmq.passwd", kLive, Built::Works,
+    {"vmq_passwd.password_file", Type::File, VMQ_ETC_DIR "/vmq.passwd", kLive, Built::Works,
      "File with the users, as vmq-passwd writes it."},
     {"vmq_passwd.password_reload_interval", Type::Int, "10", kLive, Built::Works,
      "How often the file is looked at for changes; 0 never.", "", Unit::Seconds, 0},

@@ -1,5 +1,6 @@
 // One row an option. "-1" as a number's default means "not set at this level", as it does in a
 // file.
+#include "config/paths.h"
 #include "config/settings.h"
 
 namespace vmq::config {
@@ -124,7 +125,7 @@ constexpr ListenerRow kRows[] = {
      "Takes clients with a pre-shared key."},
     {"psk_identity_hint", Type::Text, kUnset, "ssl", "VMQ_PSK", "ssl", kUnset, kNotBuilt,
      "Hint that tells a client which key to use."},
-    {"pskfile", Type::File, kUnset, "ssl", "./etc/vmq.psk", kNowhere, kUnset, kNotBuilt,
+    {"pskfile", Type::File, kUnset, "ssl", VMQ_ETC_DIR "/vmq.psk", kNowhere, kUnset, kNotBuilt,
      "File with identities and keys."},
     {"pskfile_separator", Type::Text, kUnset, "ssl", ":", kNowhere, kUnset, kNotBuilt,
      "Character between identity and key."},

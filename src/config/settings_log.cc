@@ -1,3 +1,4 @@
+#include "config/paths.h"
 #include "config/settings.h"
 
 namespace vmq::config {
@@ -15,7 +16,8 @@ constexpr Setting kLogSettings[] = {
      "debug|info|notice|warning|error|critical|alert|emergency"},
     {"log.template", Type::Enum, "extended", kHidden, Built::NotBuilt,
      "Extended = time [level] pid mfa:line: msg; simple = time level: msg.", "simple|extended"},
-    {"log.console.file", Type::File, "./log/console.log", kPlain, Built::Works, "The log file."},
+    {"log.console.file", Type::File, VMQ_LOG_DIR "/console.log", kPlain, Built::Works,
+     "The log file."},
     {"log.console.console.format", Type::Enum, "text", kPlain, Built::Works,
      "Format of the log on standard output.", "text|json"},
     {"log.console.file.format", Type::Enum, "text", kPlain, Built::Works, "Format of the log file.",
@@ -30,7 +32,8 @@ constexpr Setting kLogSettings[] = {
      "Gzip rotated files."},
     {"log.error", Type::Flag, "on", kPlain, Built::Works,
      "Writes errors to a file of their own too."},
-    {"log.error.file", Type::File, "./log/error.log", kPlain, Built::Works, "File for errors."},
+    {"log.error.file", Type::File, VMQ_LOG_DIR "/error.log", kPlain, Built::Works,
+     "File for errors."},
     {"log.error.file.format", Type::Enum, "text", kPlain, Built::Works,
      "Format of the file for errors.", "text|json"},
     {"log.error.rotation.size", Type::Bytes, "infinity", kPlain, Built::Works,

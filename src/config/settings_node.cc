@@ -1,3 +1,4 @@
+#include "config/paths.h"
 #include "config/settings.h"
 
 namespace vmq::config {
@@ -8,7 +9,7 @@ constexpr Setting kNodeSettings[] = {
     {"nodename", Type::Text, "VerneMQ@127.0.0.1", kPlain, Built::Works,
      "Name of this node, NAME@HOST. HOST must reach this node from the others. Choose it before "
      "the first start: it names the node in the cluster."},
-    {"platform_data_dir", Type::Text, "./data", kHidden, Built::Works,
+    {"platform_data_dir", Type::Text, VMQ_DATA_DIR, kHidden, Built::Works,
      "Directory that holds what the broker keeps."},
     {"node.shards", Type::Int, "0", kCommented | kOurs, Built::Works,
      "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 64},
@@ -53,7 +54,8 @@ constexpr Setting kStoreSettings[] = {
      "filled is sent from it and reads nothing from disk. At most a sixteenth of node.memory_max, "
      "and given up while that is passed.",
      "", Unit::Bytes, 0},
-    {"vmq_generic_msg_store.store_dir", Type::Directory, "./data/msgstore", kHidden, Built::Mapped,
+    {"vmq_generic_msg_store.store_dir", Type::Directory, VMQ_DATA_DIR "/msgstore", kHidden,
+     Built::Mapped,
      "Directory of the message store of VerneMQ. Taken as message_store.directory, in its "
      "subdirectory rocks, unless that key is set."},
     {"leveldb.sync_on_write", Type::Flag, "off", kHidden, Built::Mapped,

@@ -1,0 +1,140 @@
+#include "daemon/serve.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <time.h>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "config/load.h"
+#include "config/load_files.h"
+#include "daemon/notify.h"
+#include "daemon/pid_file.h"
+#include "daemon/places.h"
+#include "daemon/watchdog.h"
+#include "node/log.h"
+#include "node/node.h"
+
+namespace vmq::daemon {
+
+namespace {
+
+constexpr Duration stop_patience = seconds(5);
+
+sigset_t control_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
+void print_line(const std::string& text) {
+  std::fputs((text + "\n").c_str(), stdout);
+  std::fflush(stdout);
+}
+
+std::string ready_line(const node::Node& node) {
+  std::string line = "vernemq " VMQ_VERSION " is ready:";
+  for (const node::BoundListener& listener : node.listeners()) {
+    line += " " + listener.name + "=" + listener.address;
+  }
+  if (node.listeners().empty()) line += " no listener is configured";
+  return line;
+}
+
+// Until a signal asks to stop. This thread has nothing to do but this.
+int control(node::Node& node, Watchdog& watchdog) {
+  const sigset_t signals = control_signals();
+  while (true) {
+    const timespec second{1, 0};
+    siginfo_t info{};
+    const int signal = sigtimedwait(&signals, &info, &second);
+    if (signal == SIGTERM || signal == SIGINT) return signal;
+    if (signal == SIGHUP) {
+      node.reload();
+    } else {
+      node.tick();
+    }
+    watchdog.look_at(node);
+  }
+}
+
+// Buffers of some hundred KiB come and go every turn and cross threads. By default the allocator
+// maps and unmaps each of them, or gives the end of its heap back at once, and the kernel clears
+// every page anew.
+void keep_turn_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
+// Nobody else serves from these files as long as this lives. A folder that cannot be written costs
+// `stop` and `ping`, not the service.
+Result<std::optional<PidFile>, std::string> take_pid_file(const std::string& config_file,
+                                                          node::Log& log) {
+  const Result<std::string, std::string> path = pid_file_of(config_file);
+  if (!path) return failure(path.error());
+  Result<PidFile, PidFile::Error> taken = PidFile::take(*path);
+  if (taken) return std::optional<PidFile>(std::move(*taken));
+  if (taken.error().failure == PidFile::Failure::AlreadyRunning) {
+    return failure(taken.error().reason);
+  }
+  log.warning("pid_file", {{"reason", taken.error().reason}});
+  return std::optional<PidFile>();
+}
+
+int fail_to_start(node::Log& log, const std::string& reason) {
+  log.error("start_failed", {{"reason", reason}});
+  std::fputs(("vernemq cannot start: " + reason + "\n").c_str(), stderr);
+  return 1;
+}
+
+}  // namespace
+
+int serve(const std::string& file, const std::function<void()>& on_ready) {
+  keep_turn_memory();
+  auto loaded = config::load(file, config::real_files());
+  if (!loaded) {
+    std::fputs(config::format_errors(loaded.error()).c_str(), stderr);
+    return 1;
+  }
+  // Before any thread exists: all of them inherit it, so signals come to control() alone.
+  const sigset_t signals = control_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  node::Log log(loaded->config.log);
+  const std::uint64_t files = node::raise_file_limit();
+  log.info("starting", {{"version", VMQ_VERSION}, {"config", file}, {"file_limit", files}});
+  for (const config::ConfigWarning& warning : loaded->warnings) {
+    log.warning("config", {{"text", config::format_warning(warning)}});
+  }
+  const auto pid_file = take_pid_file(file, log);
+  if (!pid_file) return fail_to_start(log, pid_file.error());
+  auto node = node::Node::start(std::move(loaded->config), log);
+  if (!node) return fail_to_start(log, node.error());
+  const std::string ready = ready_line(**node);
+  log.info("ready", {{"listeners", ready.substr(ready.find(':') + 2)}});
+  print_line(ready);
+  notify_service_manager("READY=1");
+  if (on_ready) on_ready();
+
+  Watchdog watchdog(log);
+  const int signal = control(**node, watchdog);
+  log.info("stopping", {{"signal", signal}});
+  notify_service_manager("STOPPING=1");
+  auto stopped = (*node)->stop(stop_patience);
+  if (!stopped) {
+    log.error("stop_failed", {{"reason", stopped.error()}});
+    std::fputs((stopped.error() + "\n").c_str(), stderr);
+    return 1;
+  }
+  log.info("stopped");
+  return 0;
+}
+
+}  // namespace vmq::daemon
