@@ -77,8 +77,10 @@ class Control {
 // Each file of commands binds its own.
 void bind_cluster_commands(Handlers& handlers);
 void bind_config_commands(Handlers& handlers);
+void bind_extension_commands(Handlers& handlers);
 void bind_key_commands(Handlers& handlers);
 void bind_listener_commands(Handlers& handlers);
+void bind_log_commands(Handlers& handlers);
 void bind_metrics_commands(Handlers& handlers);
 void bind_node_commands(Handlers& handlers);
 void bind_plugin_commands(Handlers& handlers);

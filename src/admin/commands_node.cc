@@ -1,0 +1,58 @@
+#include "admin/rows.h"
+
+namespace vmq::admin {
+namespace {
+
+constexpr Arg kUpgradeArgs[] = {
+    bare("upgrade-now", "", "Meant the switch itself instead of a rehearsal."),
+    flag("instruction-file", "", "F", "Meant a file with the steps of the switch."),
+};
+
+constexpr Arg kJoinArgs[] = {
+    required_key("discovery-node", "NODE", "Any member of the cluster, NAME@HOST."),
+};
+
+constexpr Arg kLeaveArgs[] = {
+    required_key("node", "NODE", "The member that is to leave, NAME@HOST."),
+    bare("kill_sessions", "k", "Cut its clients and hand their sessions to the other members."),
+    number_flag("summary-interval", "i", "S", "Seconds between two lines of progress; 5."),
+    number_flag("timeout", "t", "S", "Seconds after which it gives up; 60."),
+};
+
+constexpr Command kRows[] = {
+    {.words = "node status", .prose = "Shows the node's most asked for numbers and its version."},
+    {.words = "node start",
+     .effect = Effect::Changes,
+     .prose = "Lets the node serve again after `node stop --suspend`.",
+     .detail = "A daemon that was stopped altogether is started by the service manager: "
+               "systemctl start vernemq"},
+    {.words = "node stop",
+     .effect = Effect::Changes,
+     .prose = "Stops the node in order: clients are told, what is owed is kept, the process ends.",
+     .detail = "Under a service manager use its own command (systemctl stop vernemq), so that it "
+               "does not start the node again."},
+    {.words = "node upgrade",
+     .prose = "Says how a new version is brought in: there is no upgrade of a running process.",
+     .args = kUpgradeArgs},
+    {.words = "node swc_sync_status",
+     .prose = "Shows whether the node has all metadata of the cluster."},
+    {.words = "node flag_as_init_synced",
+     .prose = "Does nothing here; kept for scripts, as metadata needs no such mark."},
+    {.words = "node history", .prose = "Says whether the node started with or without data."},
+
+    {.words = "cluster show", .prose = "Lists the members of the cluster and which of them run."},
+    {.words = "cluster join",
+     .effect = Effect::Changes,
+     .prose = "Makes this node a member of another node's cluster.",
+     .args = kJoinArgs},
+    {.words = "cluster leave",
+     .effect = Effect::Changes,
+     .prose = "Takes a member out of the cluster.",
+     .args = kLeaveArgs},
+};
+
+}  // namespace
+
+std::span<const Command> node_commands() { return kRows; }
+
+}  // namespace vmq::admin

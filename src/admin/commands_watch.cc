@@ -1,0 +1,66 @@
+// Seeing what goes on: metrics, traces, the log.
+#include "admin/rows.h"
+
+namespace vmq::admin {
+namespace {
+
+constexpr Arg kMetricsArgs[] = {
+    bare("with-descriptions", "d", "Put a line that says what it is before each metric."),
+    {.name = "aggregate",
+     .kind = ArgKind::Flag,
+     .short_name = "a",
+     .value = Value::Optional,
+     .value_name = "true|false",
+     .prose = "Add up what differs only in its labels; true unless given.",
+     .words = "true|false"},
+    flag("mqtt_version", "", "V,V", "Only what has one of these values of the label, or no such."),
+    flag("reason_code", "", "R,R", "The same for this label."),
+    flag("return_code", "", "R,R", "The same for this label."),
+    flag("group", "", "G,G", "The same for this label."),
+};
+
+constexpr Arg kTraceArgs[] = {
+    required_key("client-id", "ID", "The client; it need not be connected yet."),
+    kMountpoint,
+    number_flag("rate-max", "", "N", "Lines per interval from which on the trace ends; 10."),
+    number_flag("rate-interval", "", "MS", "The interval; 100."),
+    number_flag("trunc-payload", "", "BYTES", "Payloads are cut after these many bytes; 200."),
+};
+
+constexpr Arg kLevelArgs[] = {
+    required_key("logger", "NAME", "The logger, as `log show config` names it."),
+    {.name = "level",
+     .is_required = true,
+     .value_name = "L",
+     .prose = "From which level on it writes.",
+     .words = "debug|info|notice|warning|error|critical|alert|emergency|all|none"},
+};
+
+constexpr Command kRows[] = {
+    {.words = "metrics show",
+     .prose = "Lists every metric and its value.",
+     .args = kMetricsArgs,
+     .detail = "  vmq-admin metrics show --mqtt_version=5 --aggregate=false"},
+    {.words = "metrics reset",
+     .effect = Effect::Changes,
+     .prose = "Lets every counter start at 0 again, where this tool shows them.",
+     .detail = "What is exported to monitoring goes on counting: a counter there never goes "
+               "backwards."},
+    {.words = "trace client",
+     .prose = "Shows every packet of a client as it comes and goes, until Ctrl-C.",
+     .args = kTraceArgs,
+     .streams = true,
+     .detail = "  vmq-admin trace client client-id=sensor-1 --rate-max=100"},
+    {.words = "trace stop_all", .effect = Effect::Changes, .prose = "Ends all traces."},
+    {.words = "log show config", .prose = "Lists the loggers: level, kind and file."},
+    {.words = "log level",
+     .effect = Effect::Changes,
+     .prose = "Changes the level of a logger until the next start of the node.",
+     .args = kLevelArgs},
+};
+
+}  // namespace
+
+std::span<const Command> watch_commands() { return kRows; }
+
+}  // namespace vmq::admin

@@ -1,0 +1,24 @@
+#include <string>
+
+#include "control/control.h"
+
+namespace vmq::control {
+namespace {
+
+// Of commands whose handlers are not bound above.
+admin::Answer answer_not_available(Context&, const admin::Invocation& invocation) {
+  return admin::Answer::failed("vmq-admin " + std::string(invocation.command->words) +
+                               " is not available yet in this version.");
+}
+
+}  // namespace
+
+Handlers all_handlers() {
+  Handlers handlers;
+  for (const admin::Command& command : admin::commands()) {
+    handlers.try_emplace(std::string(command.words), answer_not_available);
+  }
+  return handlers;
+}
+
+}  // namespace vmq::control
