@@ -19,9 +19,9 @@ Node::Node(const NodeOptions& options, store::MemoryStore& store, Now now)
   VMQ_EXPECT(recovered.has_value());
   recovered_ = std::move(*recovered);
   counters_ = std::vector<core::Counters>(recovered_.shards.size());
-  shared_ = std::make_unique<core::NodeShared>(
-      core::NodeShared{options_.config, *subscriptions_, *retained_, counters_, recovered_.home_key,
-                       recovered_.retained_version_base});
+  shared_ = std::make_unique<core::NodeShared>(core::NodeShared{
+      std::make_shared<const config::Config>(options_.config), *subscriptions_, *retained_,
+      counters_, recovered_.home_key, recovered_.retained_version_base});
   for (std::uint8_t i = 0; i < recovered_.shards.size(); ++i) {
     ShardState& shard = shards_.emplace_back();
     shard.core = std::make_unique<core::ShardCore>(

@@ -85,7 +85,8 @@ class Node {
     auto recovered = recover(store, retained_, 1, rng);
     VMQ_EXPECT(recovered.has_value());
     shared_ = std::make_unique<NodeShared>(
-        NodeShared{config_, subscriptions_, retained_, counters_, recovered->home_key, 0});
+        NodeShared{std::make_shared<const config::Config>(config_), subscriptions_, retained_,
+                   counters_, recovered->home_key, 0});
     core_ = std::make_unique<ShardCore>(
         ShardSetup{*shared_, 0, {}, {}, rng.split(), now_, recovered->first_ticket},
         std::move(recovered->shards[0]));

@@ -207,6 +207,15 @@ Result<void, SetFailure> Settings::set(std::string_view key, std::string_view te
   return {};
 }
 
+void Settings::reset(std::string_view key, const Settings& from) {
+  const EffectiveValue* value = from.get(key);
+  if (value != nullptr) {
+    values_.insert_or_assign(std::string(key), *value);
+  } else if (const auto found = values_.find(key); found != values_.end()) {
+    values_.erase(found);
+  }
+}
+
 const EffectiveValue& Settings::known(std::string_view key) const {
   const EffectiveValue* value = get(key);
   VMQ_EXPECT(value != nullptr);

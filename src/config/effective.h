@@ -42,6 +42,9 @@ class Settings {
   // nothing. The change is not kept across a restart.
   [[nodiscard]] Result<void, SetFailure> set(std::string_view key, std::string_view text);
 
+  // Gives the key the value that it has in `from`.
+  void reset(std::string_view key, const Settings& from);
+
   // By key. Values of secrets are in there: show them with shown_text().
   const std::map<std::string, EffectiveValue, std::less<>>& all() const { return values_; }
 

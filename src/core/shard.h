@@ -34,9 +34,11 @@
 
 namespace vmq::core {
 
+using ConfigSnapshot = std::shared_ptr<const config::Config>;
+
 // What all shards of a node share. Outlives them.
 struct NodeShared {
-  const config::Config& config;
+  ConfigSnapshot config;  // at the start
   topic::SubscriptionIndex& subscriptions;
   topic::RetainedIndex& retained;
   std::vector<Counters>& counters;          // one a shard; its size is the number of shards
@@ -54,6 +56,14 @@ struct ShardSetup {
   Now now;
   std::uint64_t first_ticket = 1;  // recovery may have used the ones before
   // By listener, where listeners have chains of their own; else `hooks` is the chain of all.
+  std::vector<HookChain> listener_hooks = {};
+};
+
+// New settings and the chains that follow from them. Listeners are only ever added: one that is
+// deleted keeps its place.
+struct ConfigChange {
+  ConfigSnapshot config;
+  HookChain hooks;
   std::vector<HookChain> listener_hooks = {};
 };
 
@@ -388,22 +398,35 @@ class Shard {
     Reload,
     Patience,
     Sys,
-    RetainedSweep
+    RetainedSweep,
+    Rearm  // sessions from `slot` on
   };
   struct Timer {
     TimerKind kind = TimerKind::Sys;
     std::uint32_t slot = 0;
-    std::uint64_t incarnation = 0;  // of the connection; of a session its created_generation
+    // Of the connection; of a session its created_generation; of Sys and Rearm the round.
+    std::uint64_t incarnation = 0;
   };
   void on_timer();
   void on_connection_timer(const Timer& timer);
   void on_session_timer(const Timer& timer);
   void sweep_timers();
   void retry(Session& session);
-  void publish_sys();
+  void publish_sys(const Timer& timer);
   void publish_counter(std::string_view metric, std::uint64_t value);
   void publish_histogram(std::string_view metric, const HistogramSum& histogram);
   void on_shutdown();
+
+  // --- new settings (on_config.cc) ---
+  void on_config(ConfigChange change);
+  void begin_sys_rounds();
+  void rearm_sessions(const Timer& timer);
+
+  // --- an operator (on_command.cc) ---
+  // Ends the connections that came through a listener, from slot `from` on and at most so many.
+  // Returns where to go on; no_slot: there are no more.
+  std::uint32_t disconnect_listener(std::uint16_t listener, std::uint32_t from,
+                                    std::uint32_t connections_max);
 
   // --- packets to clients (send.cc) ---
   // Sends now; when the current turn's batch is durable and other shards have confirmed what they
@@ -423,9 +446,9 @@ class Shard {
     return conn.listener < listener_hooks_.size() ? listener_hooks_[conn.listener] : hooks_;
   }
   Counters& counters() { return counters_; }
-  const config::Config& config() const { return shared_.config; }
+  const config::Config& config() const { return *config_; }
   const config::ListenerConfig& listener(const Connection& conn) const {
-    return shared_.config.listeners[conn.listener];
+    return config_->listeners[conn.listener];
   }
   topic::SessionHandle handle_of(const Session& session) const;
   bool is_local(std::uint8_t shard) const { return shard == shard_; }
@@ -433,6 +456,7 @@ class Shard {
 
   // State. Grouped by who uses it.
   NodeShared& shared_;
+  ConfigSnapshot config_;
   const std::uint8_t shard_;
   const Limits limits_;
   HookChain hooks_;
@@ -455,6 +479,8 @@ class Shard {
   bool in_turn_memory_ = false;  // the bytes being read live until the end of the turn
   session::PiecesPool pieces_;
   TimerHeap<Timer> timers_;
+  std::uint64_t sys_round_ = 0;
+  std::uint64_t rearm_round_ = 0;
   // Reused by every publish of the turn.
   topic::Matches matches_;
   Publisher publisher_;  // whose message is being delivered; of wills and $SYS: nobody

@@ -8,6 +8,7 @@ namespace vmq::core {
 
 Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
     : shared_(setup.shared),
+      config_(setup.shared.config),
       shard_(setup.shard),
       limits_(setup.limits),
       hooks_(setup.hooks),
@@ -16,7 +17,7 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
       counters_(setup.shared.counters[setup.shard]),
       now_(setup.now),
       journal_(std::move(recovered.journal),
-               setup.shared.config.message_store.recent_bytes / setup.shared.counters.size()),
+               setup.shared.config->message_store.recent_bytes / setup.shared.counters.size()),
       ticket_(setup.first_ticket),
       durable_ticket_(setup.first_ticket - 1) {
   const std::size_t shards = shared_.counters.size();
@@ -28,9 +29,7 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
   for (RecoveredSession& session : recovered.sessions) restore(session);
   resend_owed(std::move(recovered.owed), recovered.owed_turn);
   if (shard_ == 0) {
-    if (config().systree.enabled && config().systree.interval.ms > 0) {
-      timers_.add(now_.instant + config().systree.interval, {TimerKind::Sys, 0, 0});
-    }
+    begin_sys_rounds();
     if (config().retained_sweep_interval.ms > 0) {
       timers_.add(now_.instant + config().retained_sweep_interval,
                   {TimerKind::RetainedSweep, 0, 0});
@@ -114,6 +113,7 @@ void ShardCore::on_store_health(bool writable, bool congested) {
 void ShardCore::on_memory(bool is_short) { shard_->on_memory(is_short); }
 void ShardCore::on_loaded(const store::LoadAnswer& answer) { shard_->on_loaded(answer); }
 void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
+void ShardCore::on_config(ConfigChange change) { shard_->on_config(std::move(change)); }
 void ShardCore::on_timer() { shard_->on_timer(); }
 void ShardCore::on_shutdown() { shard_->on_shutdown(); }
 std::optional<Instant> ShardCore::next_deadline() const { return shard_->next_deadline(); }

@@ -30,6 +30,7 @@
 
 namespace vmq::core {
 
+struct ConfigChange;
 struct ShardSetup;
 struct RecoveredShard;
 class Shard;
@@ -78,6 +79,8 @@ class ShardCore {
   // The process holds more memory than it should (or no longer does): what would be queued,
   // retained or remembered is refused while it does.
   void on_memory(bool is_short);
+  // New settings, from the next input on.
+  void on_config(ConfigChange change);
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
   // Everything that is due, bounded work a call.

@@ -30,10 +30,13 @@ void Shard::on_timer() {
         on_session_timer(*timer);
         break;
       case TimerKind::Sys:
-        publish_sys();
+        publish_sys(*timer);
         break;
       case TimerKind::RetainedSweep:
         sweep_retained();
+        break;
+      case TimerKind::Rearm:
+        rearm_sessions(*timer);
         break;
     }
   }
@@ -139,6 +142,7 @@ void Shard::sweep_timers() {
       }
       case TimerKind::Sys:
       case TimerKind::RetainedSweep:
+      case TimerKind::Rearm:
         break;
     }
     return true;
@@ -161,10 +165,10 @@ bool Shard::meet_deadlines(Session& session) {
 
 // $SYS/NODE/metric/with/slashes: every metric of the node, labels added up. One shard publishes for
 // all.
-void Shard::publish_sys() {
+void Shard::publish_sys(const Timer& timer) {
   const config::SysTreeConfig& tree = config().systree;
-  if (tree.interval.ms <= 0) return;
-  timers_.add(now_.instant + tree.interval, {TimerKind::Sys, 0, 0});
+  if (timer.incarnation != sys_round_) return;  // the rounds were changed since
+  timers_.add(now_.instant + tree.interval, timer);
   const std::span<const MetricRow> rows = metric_rows();
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "config/load.h"
 #include "config/load_files.h"
@@ -38,12 +39,13 @@ void print_line(const std::string& text) {
   std::fflush(stdout);
 }
 
-std::string ready_line(const node::Node& node) {
+std::string ready_line(node::Node& node) {
   std::string line = "vernemq " VMQ_VERSION " is ready:";
-  for (const node::BoundListener& listener : node.listeners()) {
+  const std::vector<node::BoundListener> bound = node.listeners().bound();
+  for (const node::BoundListener& listener : bound) {
     line += " " + listener.name + "=" + listener.address;
   }
-  if (node.listeners().empty()) line += " no listener is configured";
+  if (bound.empty()) line += " no listener is configured";
   return line;
 }
 
@@ -115,7 +117,7 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   }
   const auto pid_file = take_pid_file(file, log);
   if (!pid_file) return fail_to_start(log, pid_file.error());
-  auto node = node::Node::start(std::move(loaded->config), log);
+  auto node = node::Node::start(std::move(loaded->config), log, std::move(loaded->settings));
   if (!node) return fail_to_start(log, node.error());
   const std::string ready = ready_line(**node);
   log.info("ready", {{"listeners", ready.substr(ready.find(':') + 2)}});

@@ -82,6 +82,12 @@ Result<SocketAddress, std::string> domain_address(std::string_view path) {
   return address;
 }
 
+std::uint16_t port_of(const SocketAddress& address) {
+  if (address.family() == AF_INET) return ntohs(get<sockaddr_in>(address).sin_port);
+  if (address.family() == AF_INET6) return ntohs(get<sockaddr_in6>(address).sin6_port);
+  return 0;
+}
+
 std::string address_text(const SocketAddress& address) {
   switch (address.family()) {
     case AF_INET: {

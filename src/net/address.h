@@ -32,6 +32,8 @@ std::string address_text(const SocketAddress& address);
 
 // Who is at the other end of a connected socket.
 std::string peer_text(int fd);
+// Of an IP address; 0 of a domain socket.
+std::uint16_t port_of(const SocketAddress& address);
 // Where a bound socket is.
 SocketAddress local_address(int fd);
 

@@ -21,11 +21,6 @@ ListenerSpec on_loopback() {
   return spec;
 }
 
-std::uint16_t port_of(const SocketAddress& address) {
-  const std::string text = address_text(address);
-  return static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1)));
-}
-
 Fd connect_to(const SocketAddress& address) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::connect(fd.get(), address.get(), address.size) != 0) fd.close();

@@ -54,12 +54,28 @@ epoll_event Reactor::event_for(Kind kind, std::uint32_t index, std::uint32_t eve
 void Reactor::listen(ListenerSocket socket) {
   // Of the shards that poll one shared socket only one wakes for a client.
   const std::uint32_t events = EPOLLIN | (socket.is_shared_fd ? EPOLLEXCLUSIVE : 0u);
-  epoll_event event = event_for(Kind::Door, static_cast<std::uint32_t>(doors_.size()), events);
+  if (is_closed_) return;
+  // A place that a closed door has left is used again. An event that is still under way for it
+  // finds nobody waiting.
+  std::size_t at = 0;
+  while (at < doors_.size() && doors_[at].socket.fd.is_open()) ++at;
+  epoll_event event = event_for(Kind::Door, static_cast<std::uint32_t>(at), events);
   VMQ_EXPECT(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.fd.get(), &event) == 0);
-  doors_.push_back({std::move(socket), false});
+  if (at == doors_.size()) doors_.emplace_back();
+  doors_[at] = {std::move(socket), false};
+}
+
+void Reactor::stop_listening(const ListenerShared& listener) {
+  for (Door& door : doors_) {
+    if (door.socket.shared != &listener || !door.socket.fd.is_open()) continue;
+    // A domain socket is open elsewhere too, so closing it here takes it out of no epoll set.
+    if (!door.is_resting) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, door.socket.fd.get(), nullptr);
+    door.socket.fd.close();
+  }
 }
 
 void Reactor::stop_accepting() {
+  is_closed_ = true;
   for (Door& door : doors_) door.socket.fd.close();
   has_resting_ = false;
 }

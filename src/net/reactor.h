@@ -80,6 +80,9 @@ class Reactor {
   Reactor& operator=(const Reactor&) = delete;
 
   void listen(ListenerSocket socket);
+  // Closes the doors of one listener; its connections stay.
+  void stop_listening(const ListenerShared& listener);
+  // Closes all doors, for good.
   void stop_accepting();
 
   // Sleeps for at most `timeout_ms` (-1: for ever), less when something of the reactor's own is
@@ -212,6 +215,7 @@ class Reactor {
   std::vector<Door> doors_;
   Instant rest_until_{0};
   bool has_resting_ = false;
+  bool is_closed_ = false;  // to new clients
 
   std::vector<epoll_event> events_;
   std::size_t event_next_ = 0;

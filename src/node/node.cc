@@ -56,20 +56,10 @@ Result<void, std::string> make_folders(const std::string& path) {
   return {};
 }
 
-net::ListenerSpec spec_of(const config::ListenerConfig& listener, std::size_t index, int backlog) {
-  net::ListenerSpec spec;
-  spec.index = static_cast<std::uint32_t>(index);
-  spec.address = listener.address;
-  spec.port = listener.port;
-  spec.is_domain_socket = listener.is_domain_socket;
-  spec.connections_max = listener.connections_max;
-  spec.backlog = backlog;
-  if (listener.buffer_sizes) {
-    spec.receive_buffer = listener.buffer_sizes->receive;
-    spec.send_buffer = listener.buffer_sizes->send;
-  }
-  return spec;
-}
+// A shard that is alive takes a change over within a turn.
+constexpr std::chrono::seconds change_patience{5};
+// Connections ended in one turn of a shard.
+constexpr std::uint32_t disconnects_per_turn = 256;
 
 }  // namespace
 
@@ -88,14 +78,16 @@ config::Config Node::with_bounds(config::Config config) {
   return config;
 }
 
-Node::Node(config::Config config, Log& log)
-    : config_(with_bounds(std::move(config))),
+Node::Node(config::Config config, Log& log, config::Settings settings)
+    : config_(std::make_shared<const config::Config>(with_bounds(std::move(config)))),
       log_(log),
+      live_(*config_, std::move(settings), &Node::with_bounds),
       rng_(system_seed()),
-      memory_(config_.node.memory_max_bytes) {}
+      memory_(config_->node.memory_max_bytes) {}
 
-Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Log& log) {
-  std::unique_ptr<Node> node(new Node(std::move(config), log));
+Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Log& log,
+                                                       config::Settings settings) {
+  std::unique_ptr<Node> node(new Node(std::move(config), log, std::move(settings)));
   if (auto done = node->open_store(); !done) return failure(done.error());
   core::RecoveredNode recovered;
   if (auto done = node->recover(recovered); !done) return failure(done.error());
@@ -103,7 +95,10 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
     node->wakers_.push_back(std::make_unique<net::Waker>());
   }
   node->waker_count_.store(node->wakers_.size(), std::memory_order_release);
-  if (auto done = node->open_listeners(); !done) return failure(done.error());
+  const config::Config& start = *node->config_;
+  node->listeners_ = std::make_unique<Listeners>(node->wakers_.size(),
+                                                 static_cast<int>(start.node.accept_backlog));
+  if (auto done = node->listeners_->open(start.listeners); !done) return failure(done.error());
   node->make_shards(std::move(recovered));
   node->make_rules();
   node->tick();
@@ -112,15 +107,15 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
 }
 
 Node::Done Node::open_store() {
-  const std::string& folder = config_.message_store.directory;
+  const std::string& folder = config_->message_store.directory;
   const std::size_t slash = folder.rfind('/');
   if (slash != std::string::npos && slash > 0) {
     if (auto made = make_folders(folder.substr(0, slash)); !made) return made;
   }
   store::RocksOptions options;
-  options.sync = sync_mode(config_.message_store.sync);
-  options.interval_ms = static_cast<std::uint32_t>(config_.message_store.sync_interval.ms);
-  options.cache_bytes = config_.message_store.cache_bytes;
+  options.sync = sync_mode(config_->message_store.sync);
+  options.interval_ms = static_cast<std::uint32_t>(config_->message_store.sync_interval.ms);
+  options.cache_bytes = config_->message_store.cache_bytes;
   options.shards = shards_max;
   // During recovery no shard exists yet; what its batches complete is polled by the first turn.
   options.wake = [this](ShardId shard) {
@@ -136,7 +131,7 @@ Node::Done Node::recover(core::RecoveredNode& recovered) {
   const auto begin = std::chrono::steady_clock::now();
   subscriptions_ = std::make_unique<topic::SubscriptionIndex>(epochs_, HashKey{rng_.next()});
   retained_ = std::make_unique<topic::RetainedIndex>(HashKey{rng_.next()});
-  auto result = core::recover(*store_, *retained_, shards_wanted(config_), rng_);
+  auto result = core::recover(*store_, *retained_, shards_wanted(*config_), rng_);
   if (!result) return failure("cannot read the message store: " + result.error().text);
   recovered = std::move(*result);
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -149,23 +144,10 @@ Node::Done Node::recover(core::RecoveredNode& recovered) {
   if (recovered.corrupted > 0) {
     log_.error("records_corrupted", {{"count", recovered.corrupted}, {"store", "recovery"}});
   }
-  if (recovered.shards.size() != shards_wanted(config_)) {
-    log_.warning("shards_kept", {{"wanted", static_cast<unsigned>(shards_wanted(config_))},
+  if (recovered.shards.size() != shards_wanted(*config_)) {
+    log_.warning("shards_kept", {{"wanted", static_cast<unsigned>(shards_wanted(*config_))},
                                  {"kept", recovered.shards.size()},
                                  {"reason", "the message store was made with that number"}});
-  }
-  return {};
-}
-
-Node::Done Node::open_listeners() {
-  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
-    const config::ListenerConfig& listener = config_.listeners[i];
-    if (!listener.is_built()) continue;
-    const int backlog = static_cast<int>(config_.node.accept_backlog);
-    auto opened = net::open_listener(spec_of(listener, i, backlog), wakers_.size());
-    if (!opened) return failure("listener.tcp." + listener.name + ": " + opened.error());
-    bound_.push_back({listener.name, net::address_text(opened->address)});
-    opened_.push_back(std::move(*opened));
   }
   return {};
 }
@@ -178,7 +160,7 @@ void Node::make_shards(core::RecoveredNode recovered) {
                        recovered.retained_version_base, &values_});
   links_ = std::make_unique<ShardLinks>(wakers_);
   hasher_ = std::make_unique<Hasher>(
-      Hasher::Options{std::max<std::size_t>(1, count / 4), 4096, config_.session.connect_timeout},
+      Hasher::Options{std::max<std::size_t>(1, count / 4), 4096, config_->session.connect_timeout},
       [this](ShardId shard, core::AskId ask, core::Verdict verdict) {
         shards_[shard.value]->post(
             [ask, verdict](ShardThread& thread) { thread.core().on_verdict(ask, verdict); });
@@ -188,19 +170,18 @@ void Node::make_shards(core::RecoveredNode recovered) {
     const ShardId id{static_cast<std::uint8_t>(i)};
     core::ShardSetup setup{
         *shared_, id.value, {}, {}, rng_.split(), read_clock(), recovered.first_ticket};
-    const ShardWorld world{id,      config_,  *wakers_[i], *links_,      *store_,
-                           epochs_, *hasher_, log_,        quiet_shards_};
+    const ShardWorld world{id,      *wakers_[i], *links_, *store_,
+                           epochs_, *hasher_,    log_,    quiet_shards_};
     shards_.push_back(std::make_unique<ShardThread>(world, std::move(setup),
                                                     std::move(recovered.shards[i]), counters_[i]));
-    for (net::OpenedListener& listener : opened_) {
-      shards_.back()->listen(std::move(listener.sockets[i]));
-    }
   }
+  listeners_->begin(
+      [this](std::size_t shard, ShardThread::Task task) { shards_[shard]->post(std::move(task)); });
 }
 
 void Node::make_rules() {
   rules_ = std::make_unique<RuleFiles>(
-      config_.file_auth, log_,
+      config_->file_auth, log_,
       [this](const auth::PasswordSnapshot& table) {
         hasher_->set_table(table);
         for (auto& shard : shards_) {
@@ -213,8 +194,8 @@ void Node::make_rules() {
         }
       });
   rules_->reload(RuleFiles::When::Always);
-  if (config_.file_auth.acl_enabled) return;
-  if (config::is_open(config_)) {
+  if (config_->file_auth.acl_enabled) return;
+  if (config::is_open(*config_)) {
     log_.warning("everything_allowed", {{"reason", "allow_anonymous is on and plugins.vmq_acl off"},
                                         {"effect", "everybody may publish and subscribe"}});
   } else {
@@ -225,7 +206,10 @@ void Node::make_rules() {
 }
 
 void Node::tick() {
-  rules_->tick(read_clock().instant);
+  {
+    const std::lock_guard<std::mutex> lock(rules_mutex_);
+    rules_->tick(read_clock().instant);
+  }
   const store::StoreHealth health = store_->health();
   const std::uint64_t memory_used = heap_resident_bytes();
   report_store(health);
@@ -235,6 +219,76 @@ void Node::tick() {
   meter_.note_hasher(*hasher_);
   meter_.note_process(memory_used);
   epochs_.collect();
+}
+
+bool Node::take_over(const ConfigSnapshot& config) {
+  const auto taken = ask_shards<bool>(
+      [config](ShardThread& shard) {
+        shard.set_config(config);
+        return true;
+      },
+      change_patience);
+  return std::all_of(taken.begin(), taken.end(), [](const auto& one) { return one.has_value(); });
+}
+
+Node::SetDone Node::set(const std::vector<SettingText>& changes) {
+  const std::lock_guard<std::mutex> lock(change_mutex_);
+  // Rule files first: one that cannot be used would lock everybody out one restart later.
+  std::vector<SettingProblem> problems;
+  for (const auto& [key, text] : changes) {
+    if (auto usable = RuleFiles::check(key, text); !usable) {
+      problems.push_back({key, {config::SetError::BadValue, usable.error()}});
+    }
+  }
+  if (!problems.empty()) return failure(std::move(problems));
+  auto config = live_.set(changes);
+  if (!config) return failure(config.error());
+  use(*config);
+  return {};
+}
+
+void Node::reset(const std::vector<std::string>& keys) {
+  const std::lock_guard<std::mutex> lock(change_mutex_);
+  use(live_.reset(keys));
+}
+
+void Node::use(const ConfigSnapshot& config) {
+  if (!take_over(config)) log_.warning("settings_late", {{"reason", "a shard is busy"}});
+  const std::lock_guard<std::mutex> lock(rules_mutex_);
+  rules_->set_config(config->file_auth);
+}
+
+Result<std::size_t, std::string> Node::add_listener(const config::ListenerConfig& listener) {
+  const std::lock_guard<std::mutex> lock(change_mutex_);
+  auto index = listeners_->prepare(listener);
+  if (!index) return failure(index.error());
+  if (!take_over(live_.add_listener(listener))) {
+    static_cast<void>(listeners_->remove(*index));
+    return failure("a shard of the node is busy: try again");
+  }
+  if (auto done = listeners_->admit(*index); !done) return failure(done.error());
+  return *index;
+}
+
+void Node::disconnect_listener(std::size_t index) {
+  listeners_->kill_served(index);
+  // A connection that changes shards meanwhile is met in the second round.
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::uint32_t> next(shards_.size(), 0);
+    for (bool is_done = false; !is_done;) {
+      const auto at = ask_shards<std::uint32_t>(
+          [next, index](ShardThread& shard) {
+            return shard.core().shard().disconnect_listener(
+                static_cast<std::uint16_t>(index), next[shard.id().value], disconnects_per_turn);
+          },
+          change_patience);
+      is_done = true;
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        next[i] = at[i].value_or(core::no_slot);
+        is_done = is_done && next[i] == core::no_slot;
+      }
+    }
+  }
 }
 
 void Node::watch_memory(std::uint64_t used) {
@@ -278,7 +332,10 @@ void Node::report_store(const store::StoreHealth& health) {
 
 void Node::reload() {
   log_.reopen();
-  rules_->reload(RuleFiles::When::Always);
+  {
+    const std::lock_guard<std::mutex> lock(rules_mutex_);
+    rules_->reload(RuleFiles::When::Always);
+  }
   log_.info("reloaded");
 }
 

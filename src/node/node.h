@@ -22,9 +22,10 @@
 #include "core/metrics.h"
 #include "core/recovery.h"
 #include "core/shard.h"
-#include "net/listener.h"
 #include "node/hasher.h"
 #include "node/links.h"
+#include "node/listeners.h"
+#include "node/live_config.h"
 #include "node/log.h"
 #include "node/memory.h"
 #include "node/meter.h"
@@ -36,23 +37,18 @@
 
 namespace vmq::node {
 
-struct BoundListener {
-  std::string name;     // as in listener.tcp.NAME
-  std::string address;  // with the port that the system chose when 0 was asked for
-};
-
 class Node {
  public:
   // Opens the store, recovers, listens and serves. The error is a sentence for the operator. The
-  // log outlives the node.
-  [[nodiscard]] static Result<std::unique_ptr<Node>, std::string> start(config::Config config,
-                                                                        Log& log);
+  // log outlives the node. `settings`: what `config` was made from, for changes at run time.
+  [[nodiscard]] static Result<std::unique_ptr<Node>, std::string> start(
+      config::Config config, Log& log, config::Settings settings = {});
   // Stops at once if stop() was not called.
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  const std::vector<BoundListener>& listeners() const { return bound_; }
+  Listeners& listeners() { return *listeners_; }
   std::size_t shard_count() const { return shards_.size(); }
   // By shard: the core's, and what only sockets know.
   const std::vector<core::Counters>& counters() const { return counters_; }
@@ -69,6 +65,21 @@ class Node {
   std::vector<std::optional<T>> ask_shards(std::function<T(ShardThread&)> ask,
                                            std::chrono::milliseconds patience);
 
+  // --- settings, for any thread but the shards' ---
+  ConfigSnapshot config() const { return live_.snapshot(); }
+  config::Settings settings() const { return live_.settings(); }
+  // All of the changes, or the problems with them and none. In force when it returns, unless a
+  // shard is stuck: then as soon as it goes on.
+  using SetDone = Result<void, std::vector<SettingProblem>>;
+  [[nodiscard]] SetDone set(const std::vector<SettingText>& changes);
+  // Back to what the files said: these keys, or all if there are none.
+  void reset(const std::vector<std::string>& keys);
+  // Opens one more listener, until the node ends. Returns its index.
+  [[nodiscard]] Result<std::size_t, std::string> add_listener(
+      const config::ListenerConfig& listener);
+  // Ends the connections that came through it. Its clients are told (0x98).
+  void disconnect_listener(std::size_t index);
+
   // What the control thread does every second: rule files that changed, the state of the store.
   void tick();
   // Rule files are read again, changed or not; log files are opened anew.
@@ -78,19 +89,23 @@ class Node {
 
  private:
   static config::Config with_bounds(config::Config config);
-  Node(config::Config config, Log& log);
+  Node(config::Config config, Log& log, config::Settings settings);
   using Done = Result<void, std::string>;
   Done open_store();
   Done recover(core::RecoveredNode& recovered);
-  Done open_listeners();
   void make_shards(core::RecoveredNode recovered);
   void make_rules();
+  // False: a shard has not taken it over yet.
+  bool take_over(const ConfigSnapshot& config);
+  void use(const ConfigSnapshot& config);
   void report_store(const store::StoreHealth& health);
   void watch_memory(std::uint64_t used);
   void end_threads(Duration patience);
 
-  const config::Config config_;
+  const ConfigSnapshot config_;  // of the start
   Log& log_;
+  LiveConfig live_;
+  std::mutex change_mutex_;  // one change of settings or listeners after the other
   Rng rng_;
   EpochDomain epochs_;
   std::vector<core::Counters> counters_;
@@ -102,12 +117,12 @@ class Node {
   std::vector<std::unique_ptr<net::Waker>> wakers_;  // by shard
   std::atomic<std::size_t> waker_count_{0};          // set once they are there
   std::unique_ptr<store::Store> store_;
-  std::vector<net::OpenedListener> opened_;
-  std::vector<BoundListener> bound_;
+  std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<ShardLinks> links_;
   std::unique_ptr<Hasher> hasher_;
   std::atomic<std::size_t> quiet_shards_{0};
   std::vector<std::unique_ptr<ShardThread>> shards_;
+  std::mutex rules_mutex_;
   std::unique_ptr<RuleFiles> rules_;
   MemoryWatch memory_;
   bool was_writable_ = true;

@@ -60,6 +60,34 @@ void RuleFiles::reload(When when) {
   if (config_.acl_enabled) reload_acl(when);
 }
 
+Result<void, std::string> RuleFiles::check(std::string_view key, const std::string& path) {
+  const bool is_passwords = key == "vmq_passwd.password_file";
+  if (!is_passwords && key != "vmq_acl.acl_file") return {};
+  const auto text = read_text_file(path);
+  if (!text) return failure("cannot read " + path + ": " + text.error());
+  if (is_passwords) {
+    const auto loaded = auth::reload_passwords(nullptr, path, *text);
+    if (loaded.error) return failure(loaded.error->text());
+  } else {
+    const auto loaded = auth::reload_acl(nullptr, path, *text);
+    if (loaded.error) return failure(loaded.error->text());
+  }
+  return {};
+}
+
+void RuleFiles::set_config(const config::FileAuthConfig& config) {
+  const config::FileAuthConfig old = std::exchange(config_, config);
+  passwords_due_ = acl_due_ = {0};  // by the new intervals
+  if (config.passwd_file != old.passwd_file) {
+    passwords_file_ = FileWatch(config.passwd_file);
+    if (config.passwd_enabled) reload_passwords(When::Always);
+  }
+  if (config.acl_file != old.acl_file) {
+    acl_file_ = FileWatch(config.acl_file);
+    if (config.acl_enabled) reload_acl(When::Always);
+  }
+}
+
 void RuleFiles::tick(Instant now) {
   if (config_.passwd_enabled && config_.passwd_reload_interval.ms > 0 && now >= passwords_due_) {
     passwords_due_ = now + config_.passwd_reload_interval;

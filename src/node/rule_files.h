@@ -2,7 +2,7 @@
 // that cannot be read or has an error changes nothing and is reported once, with its line, until it
 // changes again.
 //
-// Thread: the control thread's.
+// Threads: one at a time.
 #pragma once
 
 #include <sys/types.h>
@@ -46,6 +46,13 @@ class RuleFiles {
 
   RuleFiles(const config::FileAuthConfig& config, Log& log, OnPasswords on_passwords, OnAcl on_acl);
 
+  // Whether the file that a setting names could be put in force: it can be read and has no error.
+  // Settings about other things pass.
+  [[nodiscard]] static Result<void, std::string> check(std::string_view key,
+                                                       const std::string& text);
+  // Other files are read at once; what cannot be put in force leaves the rules as they are.
+  void set_config(const config::FileAuthConfig& config);
+
   enum class When : std::uint8_t { IfChanged, Always };
   void reload(When when);
   // Looks at the files whose interval is over.
@@ -55,7 +62,7 @@ class RuleFiles {
   void reload_passwords(When when);
   void reload_acl(When when);
 
-  const config::FileAuthConfig config_;
+  config::FileAuthConfig config_;
   Log& log_;
   const OnPasswords on_passwords_;
   const OnAcl on_acl_;

@@ -34,15 +34,25 @@ ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
 ShardThread::~ShardThread() { join(); }
 
 core::ShardSetup ShardThread::with_hooks(core::ShardSetup setup) {
-  const config::Config& config = setup.shared.config;
-  setup.hooks = chain_of(config.plugins, config.plugins);
-  setup.hooks.is_open = config::is_open(config);
-  for (const config::ListenerConfig& listener : config.listeners) {
-    setup.listener_hooks.push_back(chain_of(listener.auth_plugins.value_or(config.plugins),
-                                            listener.authz_plugins.value_or(config.plugins)));
-    setup.listener_hooks.back().is_open = !listener.authz_plugins && config::is_open(config);
-  }
+  core::ConfigChange change = change_to(setup.shared.config);
+  setup.hooks = std::move(change.hooks);
+  setup.listener_hooks = std::move(change.listener_hooks);
   return setup;
+}
+
+core::ConfigChange ShardThread::change_to(const core::ConfigSnapshot& config) {
+  core::ConfigChange change{config, chain_of(config->plugins, config->plugins), {}};
+  change.hooks.is_open = config::is_open(*config);
+  for (const config::ListenerConfig& listener : config->listeners) {
+    change.listener_hooks.push_back(chain_of(listener.auth_plugins.value_or(config->plugins),
+                                             listener.authz_plugins.value_or(config->plugins)));
+    change.listener_hooks.back().is_open = !listener.authz_plugins && config::is_open(*config);
+  }
+  return change;
+}
+
+void ShardThread::set_config(const core::ConfigSnapshot& config) {
+  core_.on_config(change_to(config));
 }
 
 core::HookChain ShardThread::chain_of(const std::vector<std::string>& register_plugins,
@@ -218,7 +228,7 @@ void ShardThread::carry_out() {
 }
 
 void ShardThread::log_note(const core::Note& note) {
-  const bool as_warning = world_.config.log.keepalive_as_warning;
+  const bool as_warning = core_.shard().config().log.keepalive_as_warning;
   world_.log.event(
       as_warning ? config::LogLevel::Warning : config::LogLevel::Debug, "keepalive_expired",
       {{"client", note.client_id}, {"mountpoint", note.mountpoint}, {"peer", note.peer}});

@@ -36,7 +36,6 @@ namespace vmq::node {
 // The parts of a node that a shard uses. They outlive it.
 struct ShardWorld {
   ShardId id;
-  const config::Config& config;
   net::Waker& waker;
   ShardLinks& links;
   store::Store& store;
@@ -58,13 +57,17 @@ class ShardThread {
               core::Counters& counters);
   ~ShardThread();
 
-  void listen(net::ListenerSocket socket) { reactor_.listen(std::move(socket)); }
   void start();
   void join();
 
   void post(Task task);
 
+  ShardId id() const { return world_.id; }
+
   // --- within a task ---
+  void listen(net::ListenerSocket socket) { reactor_.listen(std::move(socket)); }
+  void stop_listening(const net::ListenerShared& listener) { reactor_.stop_listening(listener); }
+  void set_config(const core::ConfigSnapshot& config);
   core::ShardCore& core() { return core_; }
   PasswordPlugin& passwords() { return passwords_; }
   AclPlugin& acl() { return acl_; }
@@ -87,6 +90,7 @@ class ShardThread {
   void flush_links();
   bool is_over();
   core::ShardSetup with_hooks(core::ShardSetup setup);
+  core::ConfigChange change_to(const core::ConfigSnapshot& config);
   core::HookChain chain_of(const std::vector<std::string>& register_plugins,
                            const std::vector<std::string>& topic_plugins);
 
