@@ -139,6 +139,7 @@ struct NodeConfig {
   std::string name = "VerneMQ@127.0.0.1";                  // nodename
   std::string cookie = "vmq";                              // distributed_cookie
   std::string data_dir = "./data";                         // platform_data_dir
+  std::string admin_socket = "./data/admin.sock";          // "off": none
   std::uint32_t shards = 0;                                // 0: one a core
   std::uint64_t memory_max_bytes = 0;                      // 0: chosen from the machine's memory
   std::uint64_t connection_buffer_max_bytes = 1ull << 20;  // unsent bytes kept for one client

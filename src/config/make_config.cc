@@ -236,6 +236,7 @@ void read_node(const Settings& settings, NodeConfig& node) {
   node.name = settings.text("nodename");
   node.cookie = settings.text("distributed_cookie");
   node.data_dir = settings.text("platform_data_dir");
+  node.admin_socket = settings.text("node.admin_socket");
   node.shards = count(settings, "node.shards");
   node.memory_max_bytes = narrow<std::uint64_t>(settings, "node.memory_max");
   node.connection_buffer_max_bytes = narrow<std::uint64_t>(settings, "node.connection_buffer_max");

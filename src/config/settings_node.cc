@@ -11,6 +11,11 @@ constexpr Setting kNodeSettings[] = {
      "the first start: it names the node in the cluster."},
     {"platform_data_dir", Type::Text, VMQ_DATA_DIR, kHidden, Built::Works,
      "Directory that holds what the broker keeps."},
+    {"node.admin_socket", Type::File, "$(platform_data_dir)/admin.sock", kCommented | kOurs,
+     Built::Works,
+     "Unix socket for vmq-admin. Who may open it may do everything: root, the user that the node "
+     "runs as, and the group of that user; a folder with other rights narrows it down. off: none.",
+     "off"},
     {"node.shards", Type::Int, "0", kCommented | kOurs, Built::Works,
      "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 64},
     {"node.memory_max", Type::Bytes, "0", kCommented | kOurs, Built::Works,

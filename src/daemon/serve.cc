@@ -12,6 +12,8 @@
 
 #include "config/load.h"
 #include "config/load_files.h"
+#include "control/admin_socket.h"
+#include "control/control.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
 #include "daemon/places.h"
@@ -95,6 +97,19 @@ int fail_to_start(node::Log& log, const std::string& reason) {
   return 1;
 }
 
+// None when it is off, or cannot be made: clients are served without it too. That another process
+// answers there is an error: two nodes are mixed up.
+using AdminDoor = std::unique_ptr<control::AdminSocket>;
+Result<AdminDoor, std::string> open_admin_socket(control::Control& control, node::Log& log,
+                                                 const std::string& path) {
+  if (path == "off") return AdminDoor();
+  auto opened = control::AdminSocket::open(control, log, path);
+  if (opened) return std::move(*opened);
+  if (opened.error().is_in_use) return failure(opened.error().reason);
+  log.error("admin_socket", {{"reason", opened.error().reason}});
+  return AdminDoor();
+}
+
 }  // namespace
 
 int serve(const std::string& file, const std::function<void()>& on_ready) {
@@ -119,6 +134,9 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   if (!pid_file) return fail_to_start(log, pid_file.error());
   auto node = node::Node::start(std::move(loaded->config), log, std::move(loaded->settings));
   if (!node) return fail_to_start(log, node.error());
+  std::optional<control::Control> commands(std::in_place, **node, log, control::all_handlers());
+  auto admin_socket = open_admin_socket(*commands, log, (*node)->config()->node.admin_socket);
+  if (!admin_socket) return fail_to_start(log, admin_socket.error());
   const std::string ready = ready_line(**node);
   log.info("ready", {{"listeners", ready.substr(ready.find(':') + 2)}});
   print_line(ready);
@@ -129,6 +147,8 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   const int signal = control(**node, watchdog);
   log.info("stopping", {{"signal", signal}});
   notify_service_manager("STOPPING=1");
+  admin_socket->reset();
+  commands.reset();
   auto stopped = (*node)->stop(stop_patience);
   if (!stopped) {
     log.error("stop_failed", {{"reason", stopped.error()}});
