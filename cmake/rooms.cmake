@@ -20,6 +20,9 @@ endfunction()
 
 # vmq_test(NAME SOURCES … LINKS …): one GoogleTest program, its cases known to CTest.
 function(vmq_test name)
+  if(NOT VMQ_TESTS)
+    return()
+  endif()
   cmake_parse_arguments(TEST "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})

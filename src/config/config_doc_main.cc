@@ -1,5 +1,5 @@
-// vmq-config-doc WHAT [FILE]: prints docs/configuration.md or etc/vernemq.conf as the settings
-// table has them, or compares them with a file that is checked in.
+// vmq-config-doc WHAT [FILE]: prints docs/configuration.md, etc/vernemq.conf or the manual page as
+// the settings table has them, or compares them with a file that is checked in.
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -21,12 +21,13 @@ int compare(const std::string& text, const char* path) {
 
 int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
-  if ((what != "reference" && what != "example") || argc > 3) {
-    std::fputs("usage: vmq-config-doc reference|example [FILE-TO-COMPARE]\n", stderr);
+  if ((what != "reference" && what != "example" && what != "man") || argc > 3) {
+    std::fputs("usage: vmq-config-doc reference|example|man [FILE-TO-COMPARE]\n", stderr);
     return 2;
   }
-  const std::string text =
-      what == "reference" ? vmq::config::reference_document() : vmq::config::example_file();
+  const std::string text = what == "reference" ? vmq::config::reference_document()
+                           : what == "example" ? vmq::config::example_file()
+                                               : vmq::config::manual_page();
   if (argc == 3) return compare(text, argv[2]);
   std::fputs(text.c_str(), stdout);
   return 0;

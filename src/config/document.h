@@ -16,6 +16,9 @@ std::string reference_document();
 // warning.
 std::string example_file();
 
+// vernemq.conf(5): the settings that have an effect.
+std::string manual_page();
+
 // What `vernemq config describe` prints about one key, which may stand for a row with $.
 std::string describe_setting(const Setting& setting, std::string_view key);
 
