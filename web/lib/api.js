@@ -1,0 +1,121 @@
+// The management API, and the key for it. The key lives in sessionStorage: gone with the tab, never
+// in an address or a cookie.
+import { apiPath } from "./query.js";
+import { EventParser } from "./sse.js";
+
+const SLOT = "vmq-api-key";
+const CALL_MS = 20000;
+
+export class ApiError extends Error {
+  /** kind: "key" (missing or refused), "failed" (the node says why not), "offline". */
+  constructor(kind, text) {
+    super(text);
+    this.kind = kind;
+  }
+}
+
+const watchers = new Set();
+let refused = false;
+
+export const key = {
+  get: () => sessionStorage.getItem(SLOT) ?? "",
+  wasRefused: () => refused,
+  set(value) {
+    refused = false;
+    if (value) sessionStorage.setItem(SLOT, value);
+    else sessionStorage.removeItem(SLOT);
+    for (const watcher of watchers) watcher();
+  },
+  refuse() {
+    sessionStorage.removeItem(SLOT);
+    refused = true;
+    for (const watcher of watchers) watcher();
+  },
+  watch(watcher) {
+    watchers.add(watcher);
+    return () => watchers.delete(watcher);
+  },
+};
+
+export const keyHeaders = () => (key.get() ? { "x-api-key": key.get() } : {});
+
+// Everything is asked for beside the page's own folder, so it also works behind a proxy's prefix.
+export const address = (path) => new URL(`../${path}`, document.baseURI).href;
+
+async function request(words, options, signal) {
+  if (!key.get()) throw new ApiError("key", "an API key is needed");
+  let response;
+  try {
+    response = await fetch(address(apiPath(words, options)), {
+      headers: keyHeaders(), signal, cache: "no-store", credentials: "omit",
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    if (error.name === "TimeoutError") {
+      throw new ApiError("offline", "The node did not answer within 20 seconds.");
+    }
+    throw new ApiError("offline", "The node does not answer.");
+  }
+  if (response.ok) return response;
+  if (response.status === 401 || response.status === 403) {
+    key.refuse();
+    throw new ApiError("key", "the node refused the API key");
+  }
+  throw new ApiError("failed", await failureText(response, words));
+}
+
+async function failureText(response, words) {
+  const body = (await response.text().catch(() => "")).trim();
+  let said = body;
+  try {
+    const answer = JSON.parse(body);
+    said = answer.text ?? answer.error ?? answer.reason ?? body;
+  } catch {
+    // Plain text stays as it is.
+  }
+  if (said) return String(said).slice(0, 600);
+  if (response.status === 429 || response.status === 503) {
+    return "The node is busy. Wait a moment and try again.";
+  }
+  return `The node refused “${words}” (HTTP ${response.status}).`;
+}
+
+/** A command's answer: {rows, text}. */
+export async function call(words, options = []) {
+  const response = await request(words, options, AbortSignal.timeout(CALL_MS));
+  let answer;
+  try {
+    answer = await response.json();
+  } catch {
+    throw new ApiError("failed", `The answer of “${words}” is no JSON.`);
+  }
+  const parts = Array.isArray(answer) ? answer : [answer];
+  return {
+    rows: parts.flatMap((part) => (Array.isArray(part?.table) ? part.table : [])),
+    text: parts.filter((part) => part?.type === "text").map((part) => part.text).join("\n"),
+  };
+}
+
+/** A command that streams: onLine for each line, until it ends or `signal` aborts it. */
+export async function stream(words, options, signal, onLine) {
+  const response = await request(words, options, signal);
+  if (!response.headers.get("content-type")?.startsWith("text/event-stream")) {
+    const answer = await response.json().catch(() => ({}));
+    for (const line of (answer.text ?? "").split("\n")) if (line) onLine(line);
+    return;
+  }
+  const parser = new EventParser();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      for (const event of parser.feed(value)) {
+        for (const line of event.data.split("\n")) onLine(line);
+      }
+    }
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("offline", "The connection to the node was lost.");
+  }
+}
