@@ -144,6 +144,10 @@ struct NodeConfig {
   std::uint64_t memory_max_bytes = 0;                      // 0: chosen from the machine's memory
   std::uint64_t connection_buffer_max_bytes = 1ull << 20;  // unsent bytes kept for one client
   std::uint32_t accept_backlog = 4096;
+  std::uint32_t connect_rate_per_address = kNoLimit;  // a second
+  Duration overload_lag = milliseconds(500);          // 0: never overloaded
+  std::string server_reference;                       // empty: none is named
+  Duration stop_patience = seconds(5);                // node.stop_timeout
 };
 
 enum class ListenerKind : std::uint8_t { Tcp, Ssl, Ws, Wss, Vmq, Vmqs, Http, Https };

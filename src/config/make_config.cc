@@ -241,6 +241,10 @@ void read_node(const Settings& settings, NodeConfig& node) {
   node.memory_max_bytes = narrow<std::uint64_t>(settings, "node.memory_max");
   node.connection_buffer_max_bytes = narrow<std::uint64_t>(settings, "node.connection_buffer_max");
   node.accept_backlog = count(settings, "node.accept_backlog");
+  node.connect_rate_per_address = limit(settings, "node.connect_rate_per_address", 0);
+  node.overload_lag = milliseconds(settings.number("node.overload_lag"));
+  node.server_reference = settings.text("node.server_reference");
+  node.stop_patience = milliseconds(settings.number("node.stop_timeout"));
 }
 
 }  // namespace

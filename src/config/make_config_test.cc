@@ -71,6 +71,10 @@ TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_the_node) {
   EXPECT_EQ(made.node.memory_max_bytes, own.node.memory_max_bytes);
   EXPECT_EQ(made.node.connection_buffer_max_bytes, own.node.connection_buffer_max_bytes);
   EXPECT_EQ(made.node.accept_backlog, own.node.accept_backlog);
+  EXPECT_EQ(made.node.connect_rate_per_address, own.node.connect_rate_per_address);
+  EXPECT_EQ(made.node.overload_lag, own.node.overload_lag);
+  EXPECT_EQ(made.node.server_reference, own.node.server_reference);
+  EXPECT_EQ(made.node.stop_patience, own.node.stop_patience);
   EXPECT_TRUE(made.listeners.empty());
 }
 

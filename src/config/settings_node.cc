@@ -35,6 +35,23 @@ constexpr Setting kNodeSettings[] = {
      "CONNACK (Server Keep Alive) and held to it; older clients cannot be told and keep theirs. 0 "
      "takes what clients ask for.",
      "", Unit::Seconds, 0, 65535},
+    {"node.connect_rate_per_address", Type::Int, "0", kCommented | kOurs | kLive, Built::Works,
+     "Connections that one IP address may make in a second. What comes above is answered with "
+     "CONNACK 0x9F (3 before MQTT 5) and closed. 0 sets no limit; think of clients that share an "
+     "address behind a gateway or a proxy before you set one.",
+     "", Unit::None, 0, 1000000},
+    {"node.overload_lag", Type::DurationText, "500ms", kCommented | kOurs | kLive, Built::Works,
+     "How long input may wait on average for its turn before the node counts as overloaded and "
+     "takes no new clients (CONNACK 0x89, 3 before MQTT 5), so that those who are connected suffer "
+     "no more. 0ms never refuses for it.",
+     "", Unit::Milliseconds, 0, 60000},
+    {"node.server_reference", Type::Text, "", kCommented | kOurs | kLive, Built::Works,
+     "Another server, as clients of MQTT 5 understand it (host or host:port, several separated by "
+     "blanks): named in the DISCONNECT that they get when this node stops."},
+    {"node.stop_timeout", Type::DurationText, "5s", kCommented | kOurs, Built::Works,
+     "Longest time that a stopping node waits for what is under way: clients that are being told, "
+     "writes to the disk.",
+     "", Unit::Milliseconds, 0, 600000},
     {"node.accept_backlog", Type::Int, "4096", kHidden | kOurs, Built::Works,
      "Connections that the system may hold ready before they are accepted.", "", Unit::None, 1,
      65535},

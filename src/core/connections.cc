@@ -37,7 +37,14 @@ ConnId Shard::accept(ConnInfo info) {
   conn.peer = std::move(info.peer);
   conn.last_received = now_.instant;
   sweep_timers();
-  if (!info.is_moved) counters_.count(Plain::SocketOpen);
+  if (!info.is_moved) {
+    counters_.count(Plain::SocketOpen);
+    const std::uint32_t per_second = config().node.connect_rate_per_address;
+    conn.is_above_rate =
+        per_second != config::kNoLimit &&
+        !connect_rate_.take(address_of(conn.peer), per_second,
+                            static_cast<std::uint32_t>(shared_.counters.size()), now_.instant);
+  }
   counters_.raise(Gauge::TotalActiveConnections);
   timers_.add(now_.instant + config().session.connect_timeout,
               {TimerKind::Connect, slot, conn.incarnation});

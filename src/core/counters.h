@@ -96,6 +96,7 @@ namespace vmq::core {
   X(LingerCut, "socket_linger_cut", Counter, "closes that did not wait for the client")           \
   X(ReadsStalled, "socket_reads_stalled", Counter, "times a shard waited for another to read on") \
   X(HandedOver, "socket_handed_over", Counter, "connections moved to their client's shard")       \
+  X(OverloadedShards, "overloaded_shards", Gauge, "shards that take no new clients")              \
   X(PasswordHashes, "password_hashes", Counter, "passwords verified by computing their hash")     \
   X(PasswordsDropped, "password_questions_dropped", Counter, "log-ins not verified in time")      \
   X(SystemContextSwitches, "system_context_switches", Counter, "context switches of the process") \

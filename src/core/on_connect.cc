@@ -83,16 +83,12 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
     return done;
   }
   const mqtt::ConnectView& connect = *decoded;
-  const std::string_view mountpoint = listener(conn).mountpoint;
-  if (!connect.client_id.empty()) {
-    const std::uint8_t home = home_of(mountpoint, connect.client_id);
-    if (!is_local(home)) {
-      effects_.handovers.push_back({id_of(conn, slot), home});
-      counters_.lower(Gauge::TotalActiveConnections);
-      forget_silently(slot);
-      return {0, 0, true};
-    }
+  if (conn.is_above_rate) {
+    counters_.count(PerVersion::ConnectReceived, conn.is_v5());
+    refuse_connect(slot, ReasonCode::ConnectionRateExceeded, true, "too many from this address");
+    return done;
   }
+  if (hand_over_to_home(slot, connect.client_id)) return {0, 0, true};
   if (!conn.has_verdict) {
     counters_.count(PerVersion::ConnectReceived, connect.version == mqtt::Version::V5);
     const std::optional<ReasonCode> refusal = check_connect(conn, connect);
@@ -128,6 +124,18 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
   return done;
 }
 
+// True: the client belongs to another shard, and the connection is no longer ours.
+bool Shard::hand_over_to_home(std::uint32_t slot, std::string_view client_id) {
+  if (client_id.empty()) return false;  // one that is drawn fits this shard
+  const Connection& conn = *connections_[slot];
+  const std::uint8_t home = home_of(listener(conn).mountpoint, client_id);
+  if (is_local(home)) return false;
+  effects_.handovers.push_back({id_of(conn, slot), home});
+  counters_.lower(Gauge::TotalActiveConnections);
+  forget_silently(slot);
+  return true;
+}
+
 void Shard::refuse_connect(std::uint32_t slot, mqtt::ReasonCode reason, bool answered,
                            std::string_view text) {
   Connection& conn = *connections_[slot];
@@ -147,6 +155,7 @@ std::optional<mqtt::ReasonCode> Shard::check_connect(const Connection& conn,
                                                        (connect.bridge ? 0x80 : 0));
   if (!listener(conn).protocol_versions.allows(level))
     return ReasonCode::UnsupportedProtocolVersion;
+  if (is_overloaded_) return ReasonCode::ServerBusy;
   if (connect.client_id.size() > config().session.client_id_size_max) {
     return ReasonCode::ClientIdentifierNotValid;
   }

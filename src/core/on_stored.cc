@@ -52,6 +52,8 @@ void Shard::on_memory(bool is_short) {
   if (is_short) journal_.forget_recent();
 }
 
+void Shard::on_load(bool is_overloaded) { is_overloaded_ = is_overloaded; }
+
 // The numbers of the links between shards, kept when the journal turns that held them go.
 void Shard::save_links() {
   std::uint64_t sum = 0;

@@ -18,6 +18,7 @@
 #include "base/timer_heap.h"
 #include "config/config.h"
 #include "core/client_table.h"
+#include "core/connect_rate.h"
 #include "core/counters.h"
 #include "core/effects.h"
 #include "core/hooks.h"
@@ -192,6 +193,7 @@ class Shard {
 
   // --- one file a packet ---
   Taken on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body);
+  bool hand_over_to_home(std::uint32_t slot, std::string_view client_id);
   void refuse_connect(std::uint32_t slot, mqtt::ReasonCode reason, bool answered,
                       std::string_view text);
   std::optional<mqtt::ReasonCode> check_connect(const Connection& conn,
@@ -386,6 +388,7 @@ class Shard {
   void release_held();
   void on_store_health(bool writable, bool congested);
   void on_memory(bool is_short);
+  void on_load(bool is_overloaded);
 
   // --- timers (timers.cc) ---
   enum class TimerKind : std::uint8_t {
@@ -463,6 +466,7 @@ class Shard {
   std::vector<HookChain> listener_hooks_;
   Rng rng_;
   Counters& counters_;
+  ConnectRate connect_rate_;
   Now now_;
 
   std::vector<std::unique_ptr<Connection>> connections_;
@@ -509,6 +513,7 @@ class Shard {
   std::uint64_t durable_ticket_;
   bool store_writable_ = true;
   bool is_memory_short_ = false;
+  bool is_overloaded_ = false;
   bool store_congested_ = false;
   std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
   std::vector<ConnId> congested_;  // publishers that wait for the store

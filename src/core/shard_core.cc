@@ -15,6 +15,7 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
       listener_hooks_(setup.listener_hooks),
       rng_(setup.rng),
       counters_(setup.shared.counters[setup.shard]),
+      connect_rate_(setup.shared.home_key),
       now_(setup.now),
       journal_(std::move(recovered.journal),
                setup.shared.config->message_store.recent_bytes / setup.shared.counters.size()),
@@ -111,6 +112,7 @@ void ShardCore::on_store_health(bool writable, bool congested) {
   shard_->on_store_health(writable, congested);
 }
 void ShardCore::on_memory(bool is_short) { shard_->on_memory(is_short); }
+void ShardCore::on_load(bool is_overloaded) { shard_->on_load(is_overloaded); }
 void ShardCore::on_loaded(const store::LoadAnswer& answer) { shard_->on_loaded(answer); }
 void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
 void ShardCore::on_config(ConfigChange change) { shard_->on_config(std::move(change)); }

@@ -81,6 +81,8 @@ class ShardCore {
   void on_memory(bool is_short);
   // New settings, from the next input on.
   void on_config(ConfigChange change);
+  // Input waits so long for its turn here that no new clients should come (or no longer does).
+  void on_load(bool is_overloaded);
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
   // Everything that is due, bounded work a call.

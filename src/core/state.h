@@ -71,7 +71,8 @@ struct Connection {
   bool has_verdict = false;
   bool is_touched = false;
   bool is_paused = false;
-  bool is_bridge = false;  // level 131 or 132: retain flags pass through, no echo
+  bool is_above_rate = false;  // its address has made too many: CONNECT is refused
+  bool is_bridge = false;      // level 131 or 132: retain flags pass through, no echo
   bool has_retained_jobs = false;
   bool is_retained_ready = false;  // in Shard::retained_ready_
   bool request_problem_information = true;

@@ -25,8 +25,6 @@ namespace vmq::daemon {
 
 namespace {
 
-constexpr Duration stop_patience = seconds(5);
-
 sigset_t control_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -132,6 +130,7 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   }
   const auto pid_file = take_pid_file(file, log);
   if (!pid_file) return fail_to_start(log, pid_file.error());
+  const Duration stop_patience = loaded->config.node.stop_patience;
   auto node = node::Node::start(std::move(loaded->config), log, std::move(loaded->settings));
   if (!node) return fail_to_start(log, node.error());
   std::optional<control::Control> commands(std::in_place, **node, log, control::all_handlers());

@@ -40,6 +40,9 @@ void Meter::note_sockets(const std::vector<std::unique_ptr<ShardThread>>& shards
   values_.set(NodeValue::LingerCut, sum(&net::SocketCounters::linger_cut));
   values_.set(NodeValue::ReadsStalled, sum(&net::SocketCounters::reads_stalled));
   values_.set(NodeValue::HandedOver, sum(&net::SocketCounters::handed_over));
+  std::uint64_t overloaded = 0;
+  for (const auto& shard : shards) overloaded += shard->is_overloaded() ? 1 : 0;
+  values_.set(NodeValue::OverloadedShards, overloaded);
 }
 
 void Meter::note_hasher(const Hasher& hasher) {

@@ -125,6 +125,7 @@ void ShardThread::turn() {
   core_.begin_turn(now_);
   if (has_tasks_.load(std::memory_order_acquire)) take_tasks();
   take_completions();
+  watch_load();
   // A turn that other shards have filled offers nothing of the sockets, so the next one begins with
   // them: under a flood from elsewhere own clients are still heard.
   const bool sockets_first = has_mail_left_;
@@ -184,6 +185,27 @@ void ShardThread::take_completions() {
     was_writable_ = completions_.writable;
     was_congested_ = completions_.congested;
     core_.on_store_health(was_writable_, was_congested_);
+  }
+}
+
+// New clients make what is slow slower. They are taken again when input waits half as long.
+void ShardThread::watch_load() {
+  const Duration limit = core_.shard().config().node.overload_lag;
+  const auto limit_us = static_cast<std::uint64_t>(limit.ms) * 1000;
+  const bool was_overloaded = is_overloaded();
+  const std::uint64_t lag_us = stopwatch_.lag_us();
+  const bool overloaded = limit_us != 0 && lag_us >= (was_overloaded ? limit_us / 2 : limit_us);
+  if (overloaded == was_overloaded) return;
+  is_overloaded_.store(overloaded, std::memory_order_relaxed);
+  core_.on_load(overloaded);
+  const auto shard = static_cast<unsigned>(world_.id.value);
+  if (overloaded) {
+    world_.log.warning("overloaded", {{"shard", shard},
+                                      {"lag_ms", lag_us / 1000},
+                                      {"limit_ms", limit_us / 1000},
+                                      {"effect", "new clients are refused"}});
+  } else {
+    world_.log.info("overload_over", {{"shard", shard}, {"lag_ms", lag_us / 1000}});
   }
 }
 

@@ -76,6 +76,8 @@ class ShardThread {
   void stop(Duration patience);
 
   const net::SocketCounters& socket_counters() const { return socket_counters_; }
+  // For anybody.
+  bool is_overloaded() const { return is_overloaded_.load(std::memory_order_relaxed); }
 
  private:
   void run();
@@ -83,6 +85,7 @@ class ShardThread {
   int timeout() const;
   void take_tasks();
   void take_links();
+  void watch_load();
   void take_completions();
   void carry_out();
   void log_note(const core::Note& note);
@@ -104,6 +107,7 @@ class ShardThread {
   store::Completions completions_;
   bool was_writable_ = true;
   bool was_congested_ = false;
+  std::atomic<bool> is_overloaded_{false};
   std::uint64_t ticket_submitted_ = 0;
   Stopwatch stopwatch_;
   Now now_;

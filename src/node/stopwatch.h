@@ -22,11 +22,14 @@ class Stopwatch {
   // Between two turns without a wait the end of the first is the beginning of the second.
   void on_turn_end() {
     const std::uint64_t now = now_us();
-    last_turn_us_ = now - turn_began_us_;
-    counters_.took(core::Timing::Turn, last_turn_us_);
+    const std::uint64_t turn = now - turn_began_us_;
+    counters_.took(core::Timing::Turn, turn);
+    lag_.on_turn(turn, now);
     turn_began_us_ = now;
   }
-  std::uint64_t last_turn_us() const { return last_turn_us_; }
+  // How long input waits: the length of the turn that it finds going on, on average over the last
+  // second, where no turn counts as 0.
+  std::uint64_t lag_us() const { return lag_.at(turn_began_us_); }
 
   // A batch counts from the beginning of the turn that made it: what it keeps came in then.
   void on_submitted(std::uint64_t ticket) { batches_.push_back({ticket, turn_began_us_}); }
@@ -45,6 +48,26 @@ class Stopwatch {
   }
 
  private:
+  struct Lag {
+    static constexpr std::uint64_t window_us = 1'000'000;
+    std::uint64_t since_us = 0;
+    double squares = 0;         // of the turns since then: a long one is met that much more often
+    std::uint64_t mean_us = 0;  // of the window before
+
+    std::uint64_t at(std::uint64_t now) const {
+      const std::uint64_t elapsed = now - since_us;
+      return elapsed < window_us
+                 ? mean_us
+                 : static_cast<std::uint64_t>(squares / static_cast<double>(elapsed));
+    }
+    void on_turn(std::uint64_t turn_us, std::uint64_t now) {
+      squares += static_cast<double>(turn_us) * static_cast<double>(turn_us);
+      if (now - since_us < window_us) return;
+      mean_us = at(now);
+      squares = 0;
+      since_us = now;
+    }
+  };
   struct Batch {
     std::uint64_t ticket = 0;
     std::uint64_t since_us = 0;
@@ -58,7 +81,7 @@ class Stopwatch {
 
   core::Counters& counters_;
   std::uint64_t turn_began_us_ = 0;
-  std::uint64_t last_turn_us_ = 0;
+  Lag lag_;
   std::deque<Batch> batches_;  // not durable yet
   std::unordered_map<std::uint64_t, std::uint64_t> loads_;
 };

@@ -1,4 +1,5 @@
 // Settings of vernemq.conf that bound what clients may do, and what happens at the bound.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -217,6 +218,66 @@ TEST_P(Settings, a_shorter_keep_alive_and_that_of_an_older_client_stay) {
   pass(seconds(1000));
   EXPECT_FALSE(talker.is_open());
   EXPECT_TRUE(old.is_open());
+}
+
+TEST_P(Settings, an_overloaded_node_takes_no_new_clients_and_serves_those_it_has) {
+  Client& known = client("known");
+  join(known, true);
+  known.subscribe("t", 1);
+  run();
+  tell_shards([](core::Shard& shard) { shard.on_load(true); });
+  for (const mqtt::Version version : {mqtt::Version::V311, mqtt::Version::V5}) {
+    Client& late = client("late", version);
+    late.connect(*node, late.connect_fields());
+    run();
+    EXPECT_EQ(late.connack, version == mqtt::Version::V5 ? ReasonCode::ServerBusy
+                                                         : ReasonCode::ServerUnavailable);
+    EXPECT_FALSE(late.is_open());
+  }
+  known.publish("t", "x", 1);
+  run();
+  EXPECT_EQ(payloads(known), (Lines{"x"}));
+  tell_shards([](core::Shard& shard) { shard.on_load(false); });
+  online("late");
+}
+
+TEST_P(Settings, connections_above_the_rate_of_their_address_are_refused_with_its_reason) {
+  options.config.node.connect_rate_per_address = 4;
+  restart();
+  // Every shard has a second's worth for the address, and one connects to them in turn.
+  const std::size_t shards = node->shard_count();
+  std::vector<ReasonCode> answers;
+  for (std::size_t i = 0; i < 10 * shards; ++i) {
+    Client& one = client("c" + std::to_string(i));
+    one.connect(*node, one.connect_fields());
+    run();
+    answers.push_back(one.connack.value());
+    EXPECT_EQ(one.is_open(), one.connack == ReasonCode::Success);
+  }
+  const auto let_in = std::count(answers.begin(), answers.end(), ReasonCode::Success);
+  const auto refused =
+      std::count(answers.begin(), answers.end(), ReasonCode::ConnectionRateExceeded);
+  EXPECT_EQ(let_in + refused, static_cast<std::ptrdiff_t>(answers.size()));
+  EXPECT_GE(let_in, 4);
+  EXPECT_LE(let_in, static_cast<std::ptrdiff_t>(4 * shards));
+  Client& old = client("old", mqtt::Version::V311);
+  pass(seconds(static_cast<std::int64_t>(shards)));
+  old.connect(*node, old.connect_fields());
+  run();
+  EXPECT_EQ(old.connack, ReasonCode::Success);
+}
+
+TEST_P(Settings, a_stopping_node_names_the_other_server) {
+  options.config.node.server_reference = "other.example:1883";
+  restart();
+  Talker talker(*node);
+  mqtt::ConnectView fields;
+  fields.client_id = "c";
+  talker.say(fields);
+  run();
+  tell_shards([](core::Shard& shard) { shard.on_shutdown(); });
+  run();
+  EXPECT_EQ(talker.hear().back(), "DISCONNECT reason=0x8b server_reference=\"other.example:1883\"");
 }
 
 TEST_P(Settings, while_memory_is_short_new_sessions_and_subscriptions_are_refused) {
