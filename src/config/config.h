@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "config/http_config.h"
 
 namespace vmq::config {
 
@@ -235,7 +236,9 @@ struct ListenerConfig {
   std::uint32_t header_value_max = 4096;  // bytes, http and websocket kinds
   std::vector<ListenerOption> options;    // set in the file, without a typed field above
 
-  bool is_built() const { return kind == ListenerKind::Tcp; }
+  bool is_mqtt() const { return kind == ListenerKind::Tcp; }
+  bool is_http() const { return kind == ListenerKind::Http; }
+  bool is_built() const { return is_mqtt() || is_http(); }
 };
 
 struct Config {
@@ -252,6 +255,8 @@ struct Config {
   LogConfig log;
   MessageStoreConfig message_store;
   NodeConfig node;
+  HttpConfig http;
+  GraphiteConfig graphite;
   std::vector<ListenerConfig> listeners;  // in the order of kind, then name
 };
 

@@ -139,8 +139,8 @@ Result<Loaded, std::vector<ConfigError>> load_parsed(Parsed parsed) {
   for (const auto& [key, value] : loaded.settings.all()) warnings.look_at(key, value);
   loaded.warnings = std::move(parsed.warnings);
   for (ConfigWarning& warning : warnings.take()) loaded.warnings.push_back(std::move(warning));
-  const auto is_built = [](const ListenerConfig& listener) { return listener.is_built(); };
-  if (std::none_of(loaded.config.listeners.begin(), loaded.config.listeners.end(), is_built)) {
+  const auto is_mqtt = [](const ListenerConfig& listener) { return listener.is_mqtt(); };
+  if (std::none_of(loaded.config.listeners.begin(), loaded.config.listeners.end(), is_mqtt)) {
     loaded.warnings.push_back(
         {{},
          "no listener for MQTT is configured, so no client can connect: listener.tcp.default = "

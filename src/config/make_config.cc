@@ -247,6 +247,44 @@ void read_node(const Settings& settings, NodeConfig& node) {
   node.stop_patience = milliseconds(settings.number("node.stop_timeout"));
 }
 
+std::optional<std::string> text_of(const Settings& settings, std::string_view key) {
+  const EffectiveValue* value = settings.get(key);
+  if (value == nullptr) return std::nullopt;
+  return value->value.text;
+}
+
+void read_http(const Settings& settings, HttpConfig& http) {
+  http.modules = split_list(settings.text("http_modules"));
+  for (const auto& [key, value] : settings.all()) {
+    if (value.words.size() != 4 || value.words[0] != "http_module") continue;
+    http.auth.push_back({value.words[1], value.value.text == "apikey"});
+  }
+  http.prometheus_namespace = settings.text("prometheus_namespace");
+  http.key_length_min = count(settings, "min_apikey_length");
+  if (const EffectiveValue* days = settings.get("max_apikey_expiry_days")) {
+    http.key_days_max = static_cast<std::uint32_t>(days->value.number);
+  }
+  HttpPublishConfig& publish = http.publish;
+  publish.mode = settings.text("vmq_http_pub.mqtt_auth.mode");
+  publish.auth_plugin = settings.text("vmq_http_pub.mqtt_auth.auth_plugin");
+  publish.user = text_of(settings, "vmq_http_pub.mqtt_auth.user");
+  publish.password = text_of(settings, "vmq_http_pub.mqtt_auth.password");
+  publish.client_id = text_of(settings, "vmq_http_pub.mqtt_auth.client_id");
+  publish.mountpoint = text_of(settings, "vmq_http_pub.mountpoint").value_or("");
+}
+
+void read_graphite(const Settings& settings, GraphiteConfig& graphite) {
+  graphite.enabled = settings.flag("graphite_enabled");
+  graphite.host = settings.text("graphite_host");
+  graphite.port = narrow<std::uint16_t>(settings, "graphite_port");
+  graphite.interval = milliseconds(count(settings, "graphite_interval"));
+  graphite.connect_timeout = milliseconds(count(settings, "graphite_connect_timeout"));
+  graphite.reconnect_timeout = milliseconds(count(settings, "graphite_reconnect_timeout"));
+  graphite.prefix = settings.text("graphite_prefix");
+  graphite.api_key = settings.text("graphite_api_key");
+  graphite.include_labels = settings.flag("graphite_include_labels");
+}
+
 }  // namespace
 
 Config make_config(const Settings& settings) {
@@ -263,6 +301,8 @@ Config make_config(const Settings& settings) {
   read_log(settings, config.log);
   read_message_store(settings, config.message_store);
   read_node(settings, config.node);
+  read_http(settings, config.http);
+  read_graphite(settings, config.graphite);
   config.listeners = make_listeners(settings);
   return config;
 }

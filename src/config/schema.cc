@@ -51,7 +51,7 @@ void add_address_lines(Unfolded& out) {
   for (const std::string_view kind : {"tcp", "ssl", "ws", "wss", "vmq", "vmqs", "http", "https"}) {
     ListenerRow row;
     row.type = kind == "tcp" ? Type::AddressOrSocket : Type::Address;
-    row.built = kind == "tcp" ? Built::Works : Built::NotBuilt;
+    row.built = kind == "tcp" || kind == "http" ? Built::Works : Built::NotBuilt;
     row.prose = "Address of a listener: IP:PORT. An IPv6 address stands there without brackets.";
     out.add("listener." + std::string(kind) + ".$name", row, std::nullopt);
   }

@@ -1,5 +1,6 @@
 #include "daemon/serve.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 #include <signal.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/listeners.h"
 #include "config/load.h"
 #include "config/load_files.h"
 #include "control/admin_socket.h"
@@ -18,6 +20,7 @@
 #include "daemon/pid_file.h"
 #include "daemon/places.h"
 #include "daemon/watchdog.h"
+#include "http/server.h"
 #include "node/log.h"
 #include "node/node.h"
 
@@ -46,6 +49,11 @@ std::string ready_line(node::Node& node) {
     line += " " + listener.name + "=" + listener.address;
   }
   if (bound.empty()) line += " no listener is configured";
+  for (const node::ListenerView& view : node.listeners().views()) {
+    if (!view.config.is_http() || view.status != node::ListenerStatus::Running) continue;
+    line += fmt::format(" {}.{}={}:{}", config::to_string(view.config.kind), view.config.name,
+                        view.address, view.port);
+  }
   return line;
 }
 
@@ -136,6 +144,8 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   std::optional<control::Control> commands(std::in_place, **node, log, control::all_handlers());
   auto admin_socket = open_admin_socket(*commands, log, (*node)->config()->node.admin_socket);
   if (!admin_socket) return fail_to_start(log, admin_socket.error());
+  auto server = http::HttpServer::start({**node, log, VMQ_VERSION});
+  if (!server) return fail_to_start(log, server.error());
   const std::string ready = ready_line(**node);
   log.info("ready", {{"listeners", ready.substr(ready.find(':') + 2)}});
   print_line(ready);
@@ -146,6 +156,7 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   const int signal = control(**node, watchdog);
   log.info("stopping", {{"signal", signal}});
   notify_service_manager("STOPPING=1");
+  server->reset();
   admin_socket->reset();
   commands.reset();
   auto stopped = (*node)->stop(stop_patience);

@@ -42,7 +42,7 @@ Listeners::Done Listeners::open(const std::vector<config::ListenerConfig>& liste
     entries_.push_back(std::move(entry));
   }
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    if (!entries_[i].config.is_built()) continue;
+    if (!entries_[i].config.is_mqtt()) continue;
     if (auto done = open_entry(i); !done) {
       return failure(key_of(entries_[i].config) + ": " + done.error());
     }
@@ -62,7 +62,7 @@ Listeners::Done Listeners::serve(const std::vector<config::ListenerKind>& kinds,
   for (const config::ListenerKind kind : kinds) servers_[kind] = server;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
-    if (entry.config.is_built() || servers_.count(entry.config.kind) == 0) continue;
+    if (entry.config.is_mqtt() || servers_.count(entry.config.kind) == 0) continue;
     if (server == nullptr) {
       if (entry.status == ListenerStatus::Running) entry.status = ListenerStatus::NotServed;
       continue;
@@ -86,7 +86,7 @@ Listeners::Done Listeners::open_entry(std::size_t index) {
     entry.status = ListenerStatus::Running;
     return {};
   }
-  if (!entry.config.is_built()) return failure("listeners of this kind are not served here");
+  if (!entry.config.is_mqtt()) return failure("listeners of this kind are not served here");
   auto opened = net::open_listener(spec_of(entry.config, index, entry.port, backlog_), shards_);
   if (!opened) return failure(opened.error());
   // Connections of before a suspension count on.

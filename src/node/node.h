@@ -57,6 +57,9 @@ class Node {
   }
   store::StoreHealth store_health() const { return store_->health(); }
   std::uint64_t value_of(const core::MetricRow& row) const { return core::value_of(row, *shared_); }
+  core::HistogramSum histogram_of(const core::MetricRow& row) const {
+    return core::histogram_of(row, *shared_);
+  }
 
   // Runs `ask` on every shard's thread, within a turn, and waits at most `patience` for what they
   // return, by shard: nothing from one that was too slow. For any thread but the shards'. `ask` may
