@@ -49,7 +49,10 @@ function usePlace() {
 }
 
 function Liveness({ state }) {
-  if (state.phase === "live") return html`<${Mark} kind="good" text=${`live, ${clock(state.at)}`} />`;
+  if (state.phase === "live") {
+    return html`<${Mark} kind="good"
+      text=${html`live<span class="minor">, ${clock(state.at)}</span>`} />`;
+  }
   if (state.phase === "loading") return html`<${Mark} kind="idle" text="connecting …" />`;
   if (state.phase === "locked") return html`<${Mark} kind="warning" text="API key needed" />`;
   return html`<${Mark} kind="critical" text="no answer" />`;

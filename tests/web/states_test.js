@@ -59,7 +59,7 @@ test("every view loads without a word on the console", async () => {
 test("all is well in one line", async () => {
   await open();
   await tab.sees("All well", "main");
-  await tab.sees("live, ", "#liveness");
+  await tab.sees("live", "#liveness");
   assert.equal(await tab.page.title(), "VerneMQ Status");
 });
 
@@ -85,7 +85,7 @@ test("a node that goes away is said to be away, and its return is seen", async (
   await tab.sees("All well", "main"); // the last known numbers stay, marked as old
   await mode("well");
   await tab.misses("does not answer any more", "main");
-  await tab.sees("live, ", "#liveness");
+  await tab.sees("live", "#liveness");
 });
 
 test("a wrong key says so, the right one opens, and it is kept in this tab only", async () => {
@@ -214,6 +214,18 @@ test("axe finds nothing wrong, in any view and either scheme", async () => {
     assert.deepEqual(await tab.accessibility(), [], `details, ${scheme}`);
     await tab.page.keyboard.press("Escape");
   }
+});
+
+test("axe would notice a field without a name and text that is too pale", async () => {
+  await open({ view: "sessions" });
+  await tab.sees("An API key, please", "main");
+  await tab.page.evaluate(() => {
+    document.querySelector(".key-card label").remove();
+    document.querySelector(".key-card p").style.color = "#bbb";
+  });
+  const found = (await tab.accessibility()).join("\n");
+  assert.match(found, /^label /m);
+  assert.match(found, /^color-contrast /m);
 });
 
 test("axe finds nothing wrong where a key is asked for and refused", async () => {

@@ -194,7 +194,7 @@ function Listeners({ listeners }) {
         text=${row.status} />`,
     },
     {
-      key: "connections", label: "Connections", isNumber: true,
+      key: "connections", label: "In use", isNumber: true,
       render: (row) => count(row.connections),
     },
     {

@@ -5,6 +5,8 @@ import { count, visible } from "../lib/format.js";
 import { Field, Notice, announce, useWatch } from "../lib/ui.js";
 
 const LINES_MAX = 2000;
+// Each event begins with its time; a payload of a stranger can only follow.
+const BEGINNING = /^\d{4}-\d\d-\d\dT[\d:.]+Z /;
 
 /** Lines outlive the view: who looks at a session and comes back finds the trace still there. */
 class Tracer {
@@ -34,6 +36,13 @@ class Tracer {
   }
 
   add(text) {
+    const last = this.lines[this.lines.length - 1];
+    // A packet's payload follows on lines of its own.
+    if (last && !BEGINNING.test(text)) {
+      this.lines[this.lines.length - 1] = { ...last, text: `${last.text}\n${text}` };
+      this.changed();
+      return;
+    }
     this.number += 1;
     this.lines.push({ number: this.number, text, kind: lineKind(text) });
     if (this.lines.length > LINES_MAX) {
@@ -141,7 +150,7 @@ function Lines() {
   const shown = useMemo(() => {
     const text = wanted.toLowerCase();
     return text ? lines.filter((line) => line.text.toLowerCase().includes(text)) : [...lines];
-  }, [wanted, newest, lines.length, held]);
+  }, [wanted, newest, lines, lines.length, held, lines[lines.length - 1]]);
   useLayoutEffect(() => {
     if (sticks.current && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [newest, wanted]);
@@ -173,7 +182,7 @@ function Lines() {
     <div class="log" ref=${box} role="log" aria-live="off" tabindex="0" aria-label="Packets"
       onScroll=${onScroll}>
       ${shown.map((line) => html`<div key=${line.number} class=${`line ${line.kind}`}>
-        <bdi>${visible(line.text)}</bdi></div>`)}
+        <bdi>${line.text.split("\n").map(visible).join("\n")}</bdi></div>`)}
       ${shown.length === 0 && html`<p class="muted">${tracer.lines.length
         ? "No line has this text." : "Nothing yet."}</p>`}
     </div>
