@@ -127,8 +127,17 @@ def table(files):
             "std::span<const Asset> assets() { return ASSETS; }\n\n}  // namespace vmq::web\n")
 
 
+def without_slash(page):
+    """The page for the address /status, of which status/app.js stands beside it, not app.js."""
+    text, count = re.subn(r'((?:href|src)=")(?=[a-z])', r"\1status/", page.decode())
+    if count == 0:
+        raise AssetError("index.html names no file; see without_slash()")
+    return text.encode()
+
+
 def collect(web, modules):
     files = {**own_files(web), **vendor_files(modules)}
+    files["status.html"] = without_slash(files["index.html"])
     files["licences.txt"] = licences(modules)
     return files
 

@@ -1,6 +1,6 @@
 // The frame around the views: state of the node, navigation, API key.
 import { html, render, useEffect, useRef, useState } from "./lib/html.js";
-import { key } from "./lib/api.js";
+import { address, key } from "./lib/api.js";
 import { issueSummary, sortedIssues } from "./lib/cluster.js";
 import { clock, duration } from "./lib/format.js";
 import { KeyGate } from "./lib/key_gate.js";
@@ -62,7 +62,7 @@ function Header({ state, place }) {
   const present = useKey();
   return html`<header class="top">
     <div class="brand">
-      <img src="icon.svg" alt="" width="22" height="22" />
+      <img src=${address("status/icon.svg")} alt="" width="22" height="22" />
       <span class="product">VerneMQ</span>
       ${state.node && html`<span class="node-name"><${Foreign} text=${state.node.node} /></span>
         <span class="muted minor">${state.node.version}</span>`}
@@ -144,7 +144,7 @@ function App() {
       ${view.keyFor ? html`<${KeyGate} what=${view.keyFor}>${content}<//>` : content}
     </main>
     <footer>
-      <a href="licences.txt">Licences</a>
+      <a href=${address("status/licences.txt")}>Licences</a>
       <span class="muted">Numbers every 5 s; nothing is stored in this browser.</span>
     </footer>
   `;

@@ -178,6 +178,7 @@ Response Router::status(const Request& request) const {
     return uncached(Response::json(history_.json(since_ms)));
   }
   std::string_view file = path.substr(std::string_view("/status").size());
+  if (file.empty()) file = "status.html";
   if (file.starts_with('/')) file.remove_prefix(1);
   const web::Asset* asset = web::find_asset(file);
   return asset == nullptr ? Response::empty(404) : asset_response(*asset, request);

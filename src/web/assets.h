@@ -16,7 +16,8 @@ struct Asset {
 
 std::span<const Asset> assets();
 
-// "" is index.html. Null: there is no such file.
+// "" is index.html. Null: there is no such file. The address /status, without the slash at its
+// end, is status.html: the same page, which names its files as they are seen from there.
 const Asset* find_asset(std::string_view path);
 
 // Goes with every answer below /status/. Nothing inline, nothing from elsewhere; WebSocket to

@@ -33,6 +33,13 @@ TEST(Assets, bytes_are_those_of_the_files) {
   EXPECT_EQ(page->bytes.substr(page->bytes.size() - 8), "</html>\n");
 }
 
+TEST(Assets, the_page_without_a_slash_names_its_files_from_there) {
+  const Asset* page = find_asset("status.html");
+  ASSERT_NE(page, nullptr);
+  EXPECT_NE(page->bytes.find("src=\"status/app.js\""), std::string_view::npos);
+  EXPECT_EQ(page->bytes.find("src=\"app.js\""), std::string_view::npos);
+}
+
 TEST(Assets, works_of_others_come_with_their_licences) {
   const Asset* licences = find_asset("licences.txt");
   ASSERT_NE(licences, nullptr);

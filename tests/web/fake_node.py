@@ -88,7 +88,8 @@ def history(since):
         "cpu": [max(0, wave(at, 2e5, 6, 31)) for at in times],
         "memory": [1.1e8 + wave(at, 8e5, 0, 3e7) for at in times],
         "ack_p50_us": [max(0, wave(at, 2e5, 180, 320)) for at in times],
-        "ack_p99_us": [None if (at // 60000) % 11 == 0 else max(0, wave(at, 2e5, 900, 4200))
+        "ack_p99_us": [None if (at // 60000) % 11 == 0 or (at % 600000 < 200000 and
+                                                            at // INTERVAL % 9) else max(0, wave(at, 2e5, 900, 4200))
                        for at in times],
     }
     return {"interval_ms": INTERVAL, "times": times, "series": series}
@@ -214,6 +215,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.json(node())
         if where.path == "/status/history.json":
             return self.json(history(int(dict(parse(where.query)).get("since") or 0)))
+        if where.path == "/status":
+            return self.file("status.html")
         if where.path.startswith("/status/"):
             return self.file(where.path[8:] or "index.html")
         return self.answer(404, "text/plain", b"")

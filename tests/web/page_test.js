@@ -57,10 +57,10 @@ test("the daemon serves the page whole, packed and unchangeable by strangers", a
   assert.equal((await fetch(new URL("none.js", BASE))).status, 404);
 });
 
-test("the address without its slash leads to the page", async () => {
-  const answer = await fetch(BASE.replace(/\/$/, ""));
-  assert.equal(answer.status, 200);
-  assert.equal(answer.url, BASE);
+test("the address without its slash shows the page too", async () => {
+  tab = await Tab.open(browser, BASE.replace(/\/$/, ""));
+  await tab.sees("One node, running", "main");
+  assert.deepEqual(tab.complaints, []);
 });
 
 test("every view loads without a word on the console", async () => {

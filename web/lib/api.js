@@ -39,8 +39,9 @@ export const key = {
 
 export const keyHeaders = () => (key.get() ? { "x-api-key": key.get() } : {});
 
-// Everything is asked for beside the page's own folder, so it also works behind a proxy's prefix.
-export const address = (path) => new URL(`../${path}`, document.baseURI).href;
+// Addresses stand beside this very file's: the page works behind a proxy's prefix, and whether its
+// own address ends with a slash or not.
+export const address = (path) => new URL(`../../${path}`, import.meta.url).href;
 
 async function request(words, options, signal) {
   if (!key.get()) throw new ApiError("key", "an API key is needed");

@@ -1,7 +1,7 @@
 // The charts of the overview: uPlot on a canvas, with a line of words for who cannot see one.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { byteRate, bytes, clock, count, micros, percent, rate } from "./format.js";
-import { summary } from "./history.js";
+import { lonely, summary } from "./history.js";
 import { useWatch } from "./ui.js";
 
 // Steps of an axis of bytes, so that it says 64 MiB and not 61 MiB.
@@ -57,7 +57,7 @@ function plotOptions(chart, width, onCursor) {
     cursor: { sync: { key: "overview" }, drag: { x: false, y: false }, points: { size: 5 } },
     scales: { y: { range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 22, gap: 2, space: 70, values: (plot, times) => times.map(hoursMinutes) },
+      { ...axis, size: 24, gap: 4, space: 70, values: (plot, times) => times.map(hoursMinutes) },
       {
         ...axis, size: 62, gap: 4, space: 34, ...(chart.steps && { incrs: chart.steps }),
         values: (plot, ticks) => ticks.map((tick) => chart.format(tick)),
@@ -66,7 +66,11 @@ function plotOptions(chart, width, onCursor) {
     series: [
       {},
       ...chart.lines.map(([, label, tone]) => ({
-        label, stroke: colour(`line-${tone}`), width: 1.5, points: { show: false },
+        label, stroke: colour(`line-${tone}`), width: 1.5,
+        points: {
+          show: true, size: 4, width: 0, fill: colour(`line-${tone}`),
+          filter: (plot, index) => lonely(plot.data[index]),
+        },
         fill: chart.lines.length === 1 ? colour(`fill-${tone}`) : undefined,
       })),
     ],
@@ -138,7 +142,7 @@ export function Chart({ chart, history, spanMs, stamp }) {
 function foot(chart, times, columns) {
   const last = columns.length - 1;
   const { most, mostAt } = summary(times, columns[last]);
-  if (most === null) return "not known yet";
+  if (most === null) return "not known";
   const label = columns.length > 1 ? ` ${chart.lines[last][1]}` : "";
   return `most${label} ${chart.format(most)} at ${clock(mostAt)}`;
 }

@@ -66,6 +66,13 @@ export class History {
   }
 }
 
+/** Where a value stands between two unknowns: a line cannot show it, only a point can. */
+export function lonely(values) {
+  const isKnown = (index) => (values[index] ?? null) !== null;
+  return [...values.keys()].filter(
+    (index) => isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1));
+}
+
 /** Now, least, mean and most of a column; null where nothing is known. */
 export function summary(times, values) {
   let least = null;

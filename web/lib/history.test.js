@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { History, summary } from "./history.js";
+import { History, lonely, summary } from "./history.js";
 
 const answer = (times, series) => ({ interval_ms: 5000, times, series });
 
@@ -41,6 +41,12 @@ test("an empty answer changes nothing", () => {
   const history = new History();
   assert.equal(history.merge({}), 0);
   assert.equal(history.since, 0);
+});
+
+test("values between unknowns are found, as a line would not show them", () => {
+  assert.deepEqual(lonely([1, null, 2, 3, null, 4]), [0, 5]);
+  assert.deepEqual(lonely([null, 0, null]), [1]);
+  assert.deepEqual(lonely([]), []);
 });
 
 test("a summary skips unknowns", () => {

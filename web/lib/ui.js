@@ -86,7 +86,7 @@ export function Problem({ error, onRetry }) {
 export const Foreign = ({ text }) => html`<bdi class="foreign">${visible(text)}</bdi>`;
 
 export const Mark = ({ kind, text }) =>
-  html`<span class=${`mark ${kind}`}><span class="dot" aria-hidden="true"></span>${text}</span>`;
+  html`<span class=${`mark ${kind}`}><span class="dot" aria-hidden="true"></span><span>${text}</span></span>`;
 
 /**
  * columns: [{key, label, isNumber, isMinor, render(row)}]; minor ones give way on a phone.
