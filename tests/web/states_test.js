@@ -68,7 +68,7 @@ test("issues stand at the top, critical ones first, with what to do", async () =
   await open();
   await tab.sees("1 critical, 1 warning", "main");
   const issues = await tab.page.$$eval(".issues li", (all) => all.map((one) => one.innerText));
-  assert.match(issues[0], /^Critical: vmqNode3@10\.0\.3\.6 does not answer\.\s+What to do: Look at/);
+  assert.match(issues[0], /^Critical: vmqNode3@10\.0\.3\.6 does not answer\.\s+What to do: Look/);
   assert.match(issues[1], /^Warning: Only 1,024 files/);
   assert.equal(await tab.page.title(), "(1 critical, 1 warning) VerneMQ Status");
   await tab.sees("does not answer", "main table");
@@ -308,6 +308,19 @@ test("a retained message is shown whole and deleted after a question", async () 
   await tab.sees("New subscribers", "dialog");
   await tab.click("button", "Delete");
   await tab.misses("plant of two halls", "main");
+});
+
+test("who gets a topic is told with the reasons, and a filter is no topic", async () => {
+  await open({ key: KEY, view: "topics" });
+  await tab.fill("Topic, as a publisher would name it", "plant/#");
+  await tab.click("button", "Explain");
+  await tab.sees("no + and no #", "main");
+  await tab.fill("Topic, as a publisher would name it", "plant/north/1/state");
+  await tab.page.keyboard.press("Enter");
+  await tab.sees("A message to plant/north/1/state", "caption");
+  await tab.sees("later", "main table");
+  await tab.shot("light-explain");
+  assert.deepEqual(await tab.accessibility(), []);
 });
 
 test("an address where nobody listens is explained", async () => {

@@ -4,11 +4,21 @@ import { byteRate, bytes, clock, count, micros, percent, rate } from "./format.j
 import { lonely, summary } from "./history.js";
 import { useWatch } from "./ui.js";
 
+const HEIGHT = 130;
+
+// Steps of an axis of things that are whole.
+const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map(
+  (first) => first * 10 ** power)).flat();
 // Steps of an axis of bytes, so that it says 64 MiB and not 61 MiB.
 const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 export const CHARTS = [
-  { title: "Connections", format: count, lines: [["connections", "connections", "a"]] },
+  {
+    title: "Connections",
+    format: count,
+    steps: WHOLE_STEPS,
+    lines: [["connections", "connections", "a"]],
+  },
   { title: "Connects", format: rate, lines: [["connects", "connects", "a"]] },
   {
     title: "Messages",
@@ -16,7 +26,12 @@ export const CHARTS = [
     lines: [["publish_in", "in", "a"], ["publish_out", "out", "b"]],
   },
   { title: "Dropped messages", format: rate, lines: [["dropped", "dropped", "bad"]] },
-  { title: "Queued messages", format: count, lines: [["queued", "queued", "c"]] },
+  {
+    title: "Queued messages",
+    format: count,
+    steps: WHOLE_STEPS,
+    lines: [["queued", "queued", "c"]],
+  },
   {
     title: "Bytes",
     format: byteRate,
@@ -51,11 +66,14 @@ function plotOptions(chart, width, onCursor) {
   };
   return {
     width,
-    height: 130,
+    height: HEIGHT,
     padding: [8, 6, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: "overview" }, drag: { x: false, y: false }, points: { size: 5 } },
-    scales: { y: { range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1] } },
+    scales: {
+      x: { range: timeRange },
+      y: { range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1] },
+    },
     axes: [
       { ...axis, size: 24, gap: 4, space: 70, values: (plot, times) => times.map(hoursMinutes) },
       {
@@ -77,6 +95,10 @@ function plotOptions(chart, width, onCursor) {
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
   };
 }
+
+// A node that has just started has few points; they do not fill the whole width.
+const timeRange = (plot, first, last) =>
+  (first === null || last === null ? [0, 300] : [Math.min(first, last - 300), last]);
 
 const hoursMinutes = (seconds) => clock(seconds * 1000).slice(0, 5);
 
@@ -104,7 +126,9 @@ export function Chart({ chart, history, spanMs, stamp }) {
     plot.current = new window.uPlot(options, [[], ...chart.lines.map(() => [])], box.current);
     const observer = new ResizeObserver(() => {
       const width = Math.max(80, Math.floor(box.current?.clientWidth ?? 0));
-      if (plot.current && width !== plot.current.width) plot.current.setSize({ width, height: 130 });
+      if (plot.current && width !== plot.current.width) {
+        plot.current.setSize({ width, height: HEIGHT });
+      }
     });
     observer.observe(box.current);
     return () => {
@@ -126,8 +150,8 @@ export function Chart({ chart, history, spanMs, stamp }) {
       <span class="chart-title">${chart.title}</span>
       <span class="chart-values">
         ${chart.lines.map(([name, label, tone], index) => html`<span key=${name} class="value">
-          ${chart.lines.length > 1 && html`<span class=${`key-${tone} swatch`} aria-hidden="true"></span>
-            <span class="muted">${label} </span>`}
+          ${chart.lines.length > 1 && html`<span class=${`key-${tone} swatch`}
+              aria-hidden="true"></span><span class="muted">${label} </span>`}
           <b>${chart.format(columns[index][shown])}</b>
         </span>`)}
       </span>

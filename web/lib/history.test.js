@@ -32,7 +32,8 @@ test("points older than the span are dropped, of every series", () => {
 test("a window has the latest points and a column for every name", () => {
   const history = new History();
   history.merge(answer([1, 5, 12], { a: [1, 2, 3] }));
-  assert.deepEqual(history.window(["a", "b"], 8), { times: [5, 12], columns: [[2, 3], [null, null]] });
+  assert.deepEqual(history.window(["a", "b"], 8),
+    { times: [5, 12], columns: [[2, 3], [null, null]] });
   history.clear();
   assert.deepEqual(history.window(["a"]), { times: [], columns: [[]] });
 });

@@ -86,7 +86,8 @@ export function Problem({ error, onRetry }) {
 export const Foreign = ({ text }) => html`<bdi class="foreign">${visible(text)}</bdi>`;
 
 export const Mark = ({ kind, text }) =>
-  html`<span class=${`mark ${kind}`}><span class="dot" aria-hidden="true"></span><span>${text}</span></span>`;
+  html`<span class=${`mark ${kind}`}>
+    <span class="dot" aria-hidden="true"></span><span>${text}</span></span>`;
 
 /**
  * columns: [{key, label, isNumber, isMinor, render(row)}]; minor ones give way on a phone.
@@ -188,7 +189,9 @@ export function Field({ label, name, hint, children, ...rest }) {
   return html`<div class="field">
     <label for=${id}>${label}</label>
     ${children
-      ? html`<select id=${id} name=${name} aria-describedby=${described} ...${rest}>${children}</select>`
+      ? html`<select id=${id} name=${name} aria-describedby=${described} ...${rest}>
+          ${children}
+        </select>`
       : html`<input id=${id} name=${name} aria-describedby=${described} ...${rest} />`}
     ${hint && html`<small id=${described}>${hint}</small>`}
   </div>`;

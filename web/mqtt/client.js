@@ -107,7 +107,8 @@ export class MqttClient {
       this.pingTimer = this.environment.setInterval(
         () => this.send(encodePing()), Math.max(1000, keepAlive * 750));
     }
-    this.setState("online", packet.sessionPresent ? "Connected; the session went on." : "Connected.");
+    this.setState("online",
+      packet.sessionPresent ? "Connected; the session went on." : "Connected.");
   }
 
   takePublish(packet) {

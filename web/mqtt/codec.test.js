@@ -12,7 +12,8 @@ const decode = (version, text) => new Decoder(version).push(raw(text));
 
 test("CONNECT of 3.1.1 with user and password", () => {
   const data = encodeConnect({ version: 4, clientId: "a", username: "u", password: "p" });
-  assert.equal(hex(data), "1013" + "00044d51545404" + "c2" + "001e" + "000161" + "000175" + "000170");
+  assert.equal(hex(data),
+    "1013" + "00044d51545404" + "c2" + "001e" + "000161" + "000175" + "000170");
 });
 
 test("CONNECT of 5 without a clean start carries its properties", () => {
@@ -33,7 +34,9 @@ test("PUBLISH by QoS, retain and version", () => {
     hex(encodePublish({ topic: "a", payload: bytes("x"), qos: 1, retain: true, packetId: 258 })),
     "3306" + "000161" + "0102" + "78");
   assert.equal(
-    hex(encodePublish({ version: 5, topic: "a", payload: bytes(""), qos: 2, dup: true, packetId: 1 })),
+    hex(encodePublish({
+      version: 5, topic: "a", payload: bytes(""), qos: 2, dup: true, packetId: 1,
+    })),
     "3c06" + "000161" + "0001" + "00");
 });
 
@@ -81,7 +84,8 @@ test("PUBLISH of 5 with properties, and user properties in their order", () => {
 test("SUBACK, UNSUBACK, PUBREC with a reason and DISCONNECT", () => {
   assert.deepEqual(decode(4, "9004 0001 0280")[0].codes, [2, 0x80]);
   assert.deepEqual(decode(5, "9004 0001 00 87")[0].codes, [0x87]);
-  assert.deepEqual(decode(4, "b002 0001")[0], { type: "unsuback", packetId: 1, properties: {}, codes: [] });
+  assert.deepEqual(decode(4, "b002 0001")[0],
+    { type: "unsuback", packetId: 1, properties: {}, codes: [] });
   assert.equal(decode(5, "5003 0001 87")[0].code, 0x87);
   assert.equal(decode(5, "5002 0001")[0].code, 0);
   const [left] = decode(5, "e008 8e 06 1f 0003 6f7574");

@@ -156,7 +156,8 @@ function Charts({ state }) {
       <h2 id="charts-title">This node, the last ${span.words}</h2>
       <div role="group" aria-label="Span of the charts" class="choice">
         ${SPANS.map((one) => html`<button type="button" key=${one.label}
-          aria-pressed=${String(one === span)} onClick=${() => setSpan(one)}>${one.label}</button>`)}
+          aria-pressed=${String(one === span)}
+          onClick=${() => setSpan(one)}>${one.label}</button>`)}
       </div>
     </div>
     ${history.times.length === 0 && html`<p class="muted">${state.hasHistory

@@ -117,7 +117,10 @@ function Found({ rows, limit, setLimit, sort, onSort, onShow }) {
         <${Foreign} text=${row.client_id} /></button>`,
     },
     { key: "is_online", label: "State", render: (row) => html`<${State} row=${row} />` },
-    { key: "user", label: "User", isMinor: true, render: (row) => html`<${Foreign} text=${cell(row.user)} />` },
+    {
+      key: "user", label: "User", isMinor: true,
+      render: (row) => html`<${Foreign} text=${cell(row.user)} />`,
+    },
     {
       key: "peer_host", label: "Address",
       render: (row) => (row.peer_host ? `${row.peer_host}:${row.peer_port}` : "–"),

@@ -5,7 +5,7 @@ import { cell, count, plural, prettyJson, preview, visible } from "../lib/format
 import { beginning, containing } from "../lib/query.js";
 import { byFilter, sortedChildren, topicError, topicTree } from "../lib/topics.js";
 import {
-  Confirm, Dialog, Field, Foreign, Notice, Problem, Table, announce, useQuestion,
+  Confirm, Dialog, Field, Foreign, Mark, Notice, Problem, Table, announce, useQuestion,
 } from "../lib/ui.js";
 
 const LIMIT = 1000;
@@ -26,25 +26,28 @@ export function Topics({ parameters }) {
 
 function Explain({ topic }) {
   const question = useQuestion();
-  const [asked, setAsked] = useState(topic);
+  const [asked, setAsked] = useState({ name: topic, clientId: "" });
   const [complaint, setComplaint] = useState(null);
-  const ask = (name) => {
+  const ask = ({ name, clientId }) => {
     const wrong = topicError(name);
     setComplaint(wrong);
     if (wrong) return;
-    setAsked(name);
+    setAsked({ name, clientId });
     question.run(async () => {
-      const { rows, text } = await call("route explain", [["topic", name]]);
+      const { rows, text } = await call("route explain", [
+        ["topic", name], clientId ? ["client-id", clientId] : null,
+      ]);
       announce(`${plural(rows.length, "line")} about who gets it.`);
       return { rows, text };
     });
   };
   useEffect(() => {
-    if (topic) ask(topic);
+    if (topic) ask({ name: topic, clientId: "" });
   }, [topic]);
   const submit = (event) => {
     event.preventDefault();
-    ask(new FormData(event.target).get("topic"));
+    const form = new FormData(event.target);
+    ask({ name: form.get("topic"), clientId: form.get("client-id") });
   };
   return html`<section class="card" aria-labelledby="explain-title">
     <h2 id="explain-title">Who gets this topic, and why</h2>
@@ -52,12 +55,14 @@ function Explain({ topic }) {
       <${Field} label="Topic, as a publisher would name it" name="topic" required
         defaultValue=${topic} autocomplete="off" spellcheck=${false}
         aria-invalid=${complaint ? "true" : undefined} />
+      <${Field} label="Only this client id, and why not" name="client-id" autocomplete="off"
+        spellcheck=${false} />
       <button type="submit" class="primary" aria-busy=${String(question.state === "busy")}>
         Explain</button>
     </form>
     ${complaint && html`<p class="complaint" role="alert">${complaint}</p>`}
     <${Problem} error=${question.error} onRetry=${() => ask(asked)} />
-    ${question.data && html`<${Explanation} topic=${asked} data=${question.data} />`}
+    ${question.data && html`<${Explanation} asked=${asked} data=${question.data} />`}
   </section>`;
 }
 
@@ -65,17 +70,31 @@ const LABELS = {
   client_id: "Client id", filter: "Filter", topic: "Filter", qos: "QoS", why: "Why",
   gets: "Gets it", node: "Node", group: "Group", is_online: "Online", mountpoint: "Mountpoint",
 };
+/** A column of the explanation. */
+function explained(name) {
+  const column = { key: name, label: label(name) };
+  if (name === "client_id" || name === "filter") {
+    column.render = (row) => html`<${Foreign} text=${row[name]} />`;
+  }
+  if (name === "gets") {
+    const kinds = { yes: "good", no: "idle" };
+    column.render = (row) => html`<${Mark} kind=${kinds[row.gets] ?? "warning"}
+      text=${row.gets} />`;
+  }
+  return column;
+}
+
 const label = (name) =>
   LABELS[name] ?? (name[0].toUpperCase() + name.slice(1)).replaceAll("_", " ");
 
-function Explanation({ topic, data }) {
+function Explanation({ asked, data }) {
   const names = [...new Set(data.rows.flatMap((row) => Object.keys(row)))]
     .filter((name) => data.rows.some((row) => row[name] !== null && row[name] !== ""));
   return html`
     ${data.text && html`<p class="lines">${data.text}</p>`}
-    <${Table} caption=${html`A message to <${Foreign} text=${topic} />`}
-      columns=${names.map((name) => ({ key: name, label: label(name) }))} rows=${data.rows}
-      empty="Nobody has subscribed to it: it would be dropped, or only kept if retained." />
+    ${(data.rows.length > 0 || !data.text) && html`<${Table} columns=${names.map(explained)}
+      caption=${html`A message to <${Foreign} text=${asked.name} />`} rows=${data.rows}
+      empty="Nobody has subscribed to it." />`}
   `;
 }
 

@@ -190,7 +190,8 @@ function useOutcome() {
     }
   };
   const complain = (text) => setOutcome({ kind: "critical", text });
-  const view = html`<p class=${`outcome ${outcome?.kind ?? ""}`} role="status">${outcome?.text}</p>`;
+  const view = html`<p class=${`outcome ${outcome?.kind ?? ""}`} role="status">
+    ${outcome?.text}</p>`;
   return { attempt, complain, view };
 }
 
