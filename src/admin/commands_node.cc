@@ -23,9 +23,9 @@ constexpr Command kRows[] = {
     {.words = "node status", .prose = "Shows the node's most asked for numbers and its version."},
     {.words = "node start",
      .effect = Effect::Changes,
-     .prose = "Lets the node serve again after `node stop --suspend`.",
-     .detail = "A daemon that was stopped altogether is started by the service manager: "
-               "systemctl start vernemq"},
+     .prose = "Does nothing: a node that answers has started.",
+     .detail = "One that was stopped is started by the service manager (systemctl start vernemq) "
+               "or by vernemq start."},
     {.words = "node stop",
      .effect = Effect::Changes,
      .prose = "Stops the node in order: clients are told, what is owed is kept, the process ends.",

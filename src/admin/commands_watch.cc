@@ -13,7 +13,7 @@ constexpr Arg kMetricsArgs[] = {
      .value_name = "true|false",
      .prose = "Add up what differs only in its labels; true unless given.",
      .words = "true|false"},
-    flag("mqtt_version", "", "V,V", "Only what has one of these values of the label, or no such."),
+    flag("mqtt_version", "", "V,V", "Only what has this label with one of these values."),
     flag("reason_code", "", "R,R", "The same for this label."),
     flag("return_code", "", "R,R", "The same for this label."),
     flag("group", "", "G,G", "The same for this label."),
@@ -33,7 +33,7 @@ constexpr Arg kLevelArgs[] = {
      .is_required = true,
      .value_name = "L",
      .prose = "From which level on it writes.",
-     .words = "debug|info|notice|warning|error|critical|alert|emergency|all|none"},
+     .words = "debug|info|notice|warning|error|critical|alert|emergency|all"},
 };
 
 constexpr Command kRows[] = {

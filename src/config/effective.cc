@@ -201,6 +201,15 @@ Result<void, SetFailure> Settings::set(std::string_view key, std::string_view te
   if (!setting->is(kLive)) {
     return failure(SetFailure{SetError::NotLive, "this key is read at start only"});
   }
+  return set_fixed(key, text);
+}
+
+Result<void, SetFailure> Settings::set_fixed(std::string_view key, std::string_view text) {
+  const Result<KeyWords, KeyError> words = parse_key(key);
+  const Setting* setting = words ? find_setting(*words) : nullptr;
+  if (setting == nullptr) {
+    return failure(SetFailure{SetError::UnknownKey, "this key is unknown"});
+  }
   Result<Value, std::string> value = parse_value(*setting, text);
   if (!value) return failure(SetFailure{SetError::BadValue, value.error()});
   values_[to_string(*words)] = {setting, *words, std::move(*value), Source::RunTime, {}};

@@ -41,6 +41,8 @@ class Settings {
   // Changes a key that may change while the broker runs; anything else is refused and changes
   // nothing. The change is not kept across a restart.
   [[nodiscard]] Result<void, SetFailure> set(std::string_view key, std::string_view text);
+  // The same for a key that only a command of its own may change.
+  [[nodiscard]] Result<void, SetFailure> set_fixed(std::string_view key, std::string_view text);
 
   // Gives the key the value that it has in `from`.
   void reset(std::string_view key, const Settings& from);

@@ -15,6 +15,12 @@ admin::Answer answer_not_available(Context&, const admin::Invocation& invocation
 
 Handlers all_handlers() {
   Handlers handlers;
+  bind_cluster_commands(handlers);
+  bind_extension_commands(handlers);
+  bind_log_commands(handlers);
+  bind_metrics_commands(handlers);
+  bind_node_commands(handlers);
+  bind_plugin_commands(handlers);
   for (const admin::Command& command : admin::commands()) {
     handlers.try_emplace(std::string(command.words), answer_not_available);
   }

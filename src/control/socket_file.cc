@@ -16,7 +16,7 @@ namespace {
 
 using Error = SocketFile::Error;
 
-constexpr int backlog = 64;
+constexpr int backlog = 512;
 
 std::string system_reason() { return std::strerror(errno); }
 

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Deadline = std::optional<Clock::time_point>;
+
+constexpr time_t connect_seconds = 5;
 
 struct Socket {
   explicit Socket(int fd_of) : fd(fd_of) {}
@@ -100,9 +103,11 @@ Result<int, Trouble> ask_node(const std::string& socket_path, const admin::Reque
     return failure(Trouble{Trouble::Kind::NotRunning, "the path is longer than the system allows"});
   }
   std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
-  // A socket that does not block: connecting to a full queue fails at once instead of hanging.
-  const Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (socket.fd < 0) return failure(trouble(Trouble::Kind::NotRunning));
+  // Where the node's queue is full, connecting waits: not for ever.
+  const timeval connect_patience{connect_seconds, 0};
+  ::setsockopt(socket.fd, SOL_SOCKET, SO_SNDTIMEO, &connect_patience, sizeof connect_patience);
   const auto* raw = reinterpret_cast<const sockaddr*>(&address);
   if (::connect(socket.fd, raw, sizeof address) != 0) return failure(connect_trouble());
   const Deadline deadline = patience ? Deadline(Clock::now() + *patience) : std::nullopt;

@@ -42,6 +42,14 @@ Result<ConfigSnapshot, std::vector<SettingProblem>> LiveConfig::set(
   return renew(std::move(settings));
 }
 
+Result<ConfigSnapshot, std::string> LiveConfig::switch_plugin(const std::string& name, bool is_on) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  config::Settings settings = settings_;
+  const auto done = settings.set_fixed("plugins." + name, is_on ? "on" : "off");
+  if (!done) return failure(done.error().reason);
+  return renew(std::move(settings));
+}
+
 ConfigSnapshot LiveConfig::reset(const std::vector<std::string>& keys) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (keys.empty()) return renew(at_start_);

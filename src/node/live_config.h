@@ -39,6 +39,9 @@ class LiveConfig {
   // Every problem there is, or the snapshot with all of the changes.
   [[nodiscard]] Result<ConfigSnapshot, std::vector<SettingProblem>> set(
       const std::vector<SettingText>& changes);
+  // plugins.NAME, which is no setting to be changed like others.
+  [[nodiscard]] Result<ConfigSnapshot, std::string> switch_plugin(const std::string& name,
+                                                                  bool is_on);
   // Forgets what was set for these keys, or for all if there are none.
   ConfigSnapshot reset(const std::vector<std::string>& keys);
   ConfigSnapshot add_listener(const config::ListenerConfig& listener);

@@ -20,8 +20,6 @@ using config::LogLevel;
 constexpr std::array<std::string_view, 8> level_names{"debug", "info",     "notice", "warning",
                                                       "error", "critical", "alert",  "emergency"};
 
-std::string_view name_of(LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
-
 constexpr char hex_digits[] = "0123456789abcdef";
 
 // Whatever a client may have chosen must not be able to forge a line.
@@ -58,10 +56,12 @@ bool is_plain(std::string_view text) {
 
 }  // namespace
 
+std::string_view level_name(LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
+
 std::string text_event(LogLevel level, std::string_view name, LogFields fields,
                        std::uint64_t suppressed) {
   std::string out = "[";
-  out.append(name_of(level)).append("] ").append(name);
+  out.append(level_name(level)).append("] ").append(name);
   for (const LogField& field : fields) {
     out.append(" ").append(field.name).append("=");
     if (is_plain(field.text)) {
@@ -77,7 +77,7 @@ std::string text_event(LogLevel level, std::string_view name, LogFields fields,
 std::string json_event(LogLevel level, std::string_view name, LogFields fields,
                        std::uint64_t suppressed) {
   std::string out = "\"level\":";
-  append_quoted(out, name_of(level));
+  append_quoted(out, level_name(level));
   out += ",\"event\":";
   append_quoted(out, name);
   for (const LogField& field : fields) {
@@ -97,30 +97,32 @@ std::string json_event(LogLevel level, std::string_view name, LogFields fields,
 // One logger a destination, because a destination has a format of its own.
 struct Log::Sinks {
   struct Target {
+    Logger known_as;
     std::shared_ptr<spdlog::logger> logger;
     LogFormat format = LogFormat::Text;
-    LogLevel level_min = LogLevel::Info;
   };
   std::vector<Target> targets;
   std::optional<Syslog> syslog;
+  LogLevel syslog_level = LogLevel::Debug;
 
-  void add(spdlog::sink_ptr sink, LogFormat format, LogLevel level_min) {
+  void add(Logger known_as, spdlog::sink_ptr sink, LogFormat format) {
     auto logger = std::make_shared<spdlog::logger>("vernemq", std::move(sink));
     logger->set_level(spdlog::level::trace);
     logger->set_pattern(format == LogFormat::Json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
                                                   : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                         spdlog::pattern_time_type::utc);
     logger->flush_on(spdlog::level::trace);
-    targets.push_back({std::move(logger), format, level_min});
+    targets.push_back({std::move(known_as), std::move(logger), format});
   }
   void add_console(LogFormat format, LogLevel level_min) {
-    add(std::make_shared<spdlog::sinks::stdout_sink_mt>(), format, level_min);
+    add({"console", level_min, "standard_io", ""},
+        std::make_shared<spdlog::sinks::stdout_sink_mt>(), format);
   }
   // The reason when the file cannot be opened.
-  std::string add_file(const std::string& path, const config::LogRotation& rotation,
-                       LogFormat format, LogLevel level_min) {
+  std::string add_file(const std::string& name, const std::string& path,
+                       const config::LogRotation& rotation, LogFormat format, LogLevel level_min) {
     try {
-      add(std::make_shared<LogFile>(path, rotation), format, level_min);
+      add({name, level_min, "file", path}, std::make_shared<LogFile>(path, rotation), format);
       return {};
     } catch (const spdlog::spdlog_ex& problem) {
       return problem.what();
@@ -128,13 +130,14 @@ struct Log::Sinks {
   }
   void write(LogLevel level, std::string_view name, LogFields fields, std::uint64_t suppressed) {
     for (const Target& target : targets) {
-      if (level < target.level_min) continue;
+      if (level < target.known_as.level) continue;
       const std::string text = target.format == LogFormat::Json
                                    ? json_event(level, name, fields, suppressed)
                                    : text_event(level, name, fields, suppressed);
       target.logger->log(spdlog::level::info, spdlog::string_view_t(text.data(), text.size()));
     }
-    if (syslog) syslog->write(level, text_event(level, name, fields, suppressed));
+    if (syslog && level >= syslog_level)
+      syslog->write(level, text_event(level, name, fields, suppressed));
   }
 };
 
@@ -146,23 +149,31 @@ void Log::reopen() {
   const std::lock_guard<std::mutex> lock(mutex_);
   auto sinks = std::make_unique<Sinks>();
   const LogConsole where = config_.console;
+  const LogLevel console_level = level_of("console", config_.level);
+  const LogLevel file_level = level_of("consolefile", config_.level);
   if (where == LogConsole::Console || where == LogConsole::Both) {
-    sinks->add_console(config_.console_format, config_.level);
+    sinks->add_console(config_.console_format, console_level);
   }
   std::string problem;
   if (where == LogConsole::File || where == LogConsole::Both) {
-    problem = sinks->add_file(config_.console_file, config_.console_rotation,
-                              config_.console_file_format, config_.level);
+    problem = sinks->add_file("consolefile", config_.console_file, config_.console_rotation,
+                              config_.console_file_format, file_level);
     if (!problem.empty() && where == LogConsole::File) {
-      sinks->add_console(config_.console_format, config_.level);
+      sinks->add_console(config_.console_format, console_level);
     }
   }
   if (config_.error_enabled) {
-    const std::string error_problem = sinks->add_file(config_.error_file, config_.error_rotation,
-                                                      config_.error_file_format, LogLevel::Error);
+    const std::string error_problem =
+        sinks->add_file("default", config_.error_file, config_.error_rotation,
+                        config_.error_file_format, level_of("default", LogLevel::Error));
     if (problem.empty()) problem = error_problem;
   }
-  if (config_.syslog.enabled) sinks->syslog.emplace(config_.syslog);
+  if (config_.syslog.enabled) {
+    config::SyslogConfig syslog = config_.syslog;
+    sinks->syslog_level = level_of("syslog", syslog.level);
+    syslog.level = LogLevel::Debug;  // this class decides
+    sinks->syslog.emplace(syslog);
+  }
   sinks_ = std::move(sinks);
   if (!problem.empty()) {
     sinks_->write(LogLevel::Warning, "log_file_unusable", {{"reason", problem}}, 0);
@@ -171,6 +182,35 @@ void Log::reopen() {
     const std::string reason = sinks_->syslog->problem();
     sinks_->write(LogLevel::Warning, "syslog_unusable", {{"reason", reason}}, 0);
   }
+}
+
+LogLevel Log::level_of(std::string_view name, LogLevel configured) const {
+  const auto found = levels_set_.find(name);
+  return found == levels_set_.end() ? configured : found->second;
+}
+
+std::vector<Logger> Log::loggers() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<Logger> all;
+  for (const Sinks::Target& target : sinks_->targets) all.push_back(target.known_as);
+  if (sinks_->syslog) all.push_back({"syslog", sinks_->syslog_level, "syslog", ""});
+  return all;
+}
+
+bool Log::set_level(std::string_view name, LogLevel level) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  bool is_known = false;
+  for (Sinks::Target& target : sinks_->targets) {
+    if (target.known_as.name != name) continue;
+    target.known_as.level = level;
+    is_known = true;
+  }
+  if (name == "syslog" && sinks_->syslog) {
+    sinks_->syslog_level = level;
+    is_known = true;
+  }
+  if (is_known) levels_set_[std::string(name)] = level;
+  return is_known;
 }
 
 void Log::event(LogLevel level, std::string_view name, LogFields fields) {

@@ -11,12 +11,14 @@
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <unordered_map>
+#include <vector>
 
 #include "config/config.h"
 
@@ -33,6 +35,14 @@ struct LogField {
   bool is_number = false;
 };
 using LogFields = std::initializer_list<LogField>;
+
+// A destination of the log, as `log show config` lists it.
+struct Logger {
+  std::string name;
+  config::LogLevel level = config::LogLevel::Info;
+  std::string type;  // standard_io, file, syslog
+  std::string file;  // of a file
+};
 
 // Threads: any.
 class Log {
@@ -57,6 +67,9 @@ class Log {
   void error(std::string_view name, LogFields fields = {}) {
     event(config::LogLevel::Error, name, fields);
   }
+  std::vector<Logger> loggers();
+  // Until the process ends. False: there is no logger of that name.
+  bool set_level(std::string_view name, config::LogLevel level);
   // Opens the files anew, after they were moved away by a log rotation.
   void reopen();
 
@@ -70,11 +83,16 @@ class Log {
   // The number of events of this name left out so far; nothing: leave this one out too.
   bool is_due(std::string_view name, std::uint64_t& suppressed);
 
+  config::LogLevel level_of(std::string_view name, config::LogLevel configured) const;
+
   const config::LogConfig config_;
   std::mutex mutex_;
+  std::map<std::string, config::LogLevel, std::less<>> levels_set_;  // by set_level(), by name
   std::unique_ptr<Sinks> sinks_;
   std::unordered_map<std::string, Burst> bursts_;  // names are constants of ours, so it stays small
 };
+
+std::string_view level_name(config::LogLevel level);
 
 // An event as it stands behind the time, in each format. For tests too.
 std::string text_event(config::LogLevel level, std::string_view name, LogFields fields,

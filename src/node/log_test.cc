@@ -57,6 +57,23 @@ TEST(LogEvent, a_clients_text_cannot_forge_a_line_in_either_format) {
             "\"id\":\"x\\u000a[error] forged \\\"y\\\" \\u007f\",\"k\":1");
 }
 
+TEST_F(LogTest, a_loggers_level_changes_while_it_runs_and_outlives_a_rotation) {
+  Log log(config_);
+  const std::vector<Logger> before = log.loggers();
+  ASSERT_EQ(before.size(), 2U);
+  EXPECT_EQ(before[0].name + " " + before[0].type + " " + before[0].file,
+            "consolefile file " + config_.console_file);
+  EXPECT_EQ(before[1].name, "default");
+  EXPECT_TRUE(log.set_level("consolefile", LogLevel::Debug));
+  log.event(LogLevel::Debug, "small");
+  EXPECT_EQ(lines(text("console.log")), 1U);
+  log.reopen();
+  log.event(LogLevel::Debug, "small");
+  EXPECT_EQ(lines(text("console.log")), 2U);
+  EXPECT_EQ(log.loggers()[0].level, LogLevel::Debug);
+  EXPECT_FALSE(log.set_level("other", LogLevel::Debug));
+}
+
 TEST_F(LogTest, events_below_the_level_are_left_out_and_errors_stand_in_both_files) {
   config_.level = LogLevel::Notice;
   Log log(config_);

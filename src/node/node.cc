@@ -252,10 +252,28 @@ void Node::reset(const std::vector<std::string>& keys) {
   use(live_.reset(keys));
 }
 
+Result<void, std::string> Node::switch_plugin(const std::string& name, bool is_on) {
+  const std::lock_guard<std::mutex> lock(change_mutex_);
+  const config::FileAuthConfig& files = live_.snapshot()->file_auth;
+  if (is_on) {
+    const bool is_acl = name == "vmq_acl";
+    const auto usable = RuleFiles::check(is_acl ? "vmq_acl.acl_file" : "vmq_passwd.password_file",
+                                         is_acl ? files.acl_file : files.passwd_file);
+    if (!usable) return usable;
+  }
+  const auto config = live_.switch_plugin(name, is_on);
+  if (!config) return failure(config.error());
+  use(*config);
+  return {};
+}
+
 void Node::use(const ConfigSnapshot& config) {
+  {
+    // Rules first: a plugin that is switched on finds them there.
+    const std::lock_guard<std::mutex> lock(rules_mutex_);
+    rules_->set_config(config->file_auth);
+  }
   if (!take_over(config)) log_.warning("settings_late", {{"reason", "a shard is busy"}});
-  const std::lock_guard<std::mutex> lock(rules_mutex_);
-  rules_->set_config(config->file_auth);
 }
 
 Result<std::size_t, std::string> Node::add_listener(const config::ListenerConfig& listener) {

@@ -77,6 +77,9 @@ class Node {
   [[nodiscard]] SetDone set(const std::vector<SettingText>& changes);
   // Back to what the files said: these keys, or all if there are none.
   void reset(const std::vector<std::string>& keys);
+  // Switches a plugin of the broker on or off, until the node ends. One whose file cannot be used
+  // is not switched on: nobody could come in any more.
+  [[nodiscard]] Result<void, std::string> switch_plugin(const std::string& name, bool is_on);
   // Opens one more listener, until the node ends. Returns its index.
   [[nodiscard]] Result<std::size_t, std::string> add_listener(
       const config::ListenerConfig& listener);

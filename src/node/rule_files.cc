@@ -78,14 +78,12 @@ Result<void, std::string> RuleFiles::check(std::string_view key, const std::stri
 void RuleFiles::set_config(const config::FileAuthConfig& config) {
   const config::FileAuthConfig old = std::exchange(config_, config);
   passwords_due_ = acl_due_ = {0};  // by the new intervals
-  if (config.passwd_file != old.passwd_file) {
-    passwords_file_ = FileWatch(config.passwd_file);
-    if (config.passwd_enabled) reload_passwords(When::Always);
-  }
-  if (config.acl_file != old.acl_file) {
-    acl_file_ = FileWatch(config.acl_file);
-    if (config.acl_enabled) reload_acl(When::Always);
-  }
+  if (config.passwd_file != old.passwd_file) passwords_file_ = FileWatch(config.passwd_file);
+  const bool is_passwd_new = config.passwd_file != old.passwd_file || !old.passwd_enabled;
+  if (config.passwd_enabled && is_passwd_new) reload_passwords(When::Always);
+  if (config.acl_file != old.acl_file) acl_file_ = FileWatch(config.acl_file);
+  const bool is_acl_new = config.acl_file != old.acl_file || !old.acl_enabled;
+  if (config.acl_enabled && is_acl_new) reload_acl(When::Always);
 }
 
 void RuleFiles::tick(Instant now) {
