@@ -16,6 +16,7 @@ namespace vmq::auth {
 namespace {
 
 constexpr std::string_view sha512_prefix = "$6$";
+constexpr std::string_view pbkdf2_prefix = "$7$";
 constexpr std::string_view argon2_prefix = "$argon2id$";
 constexpr std::size_t sha512_digest_bytes = 64;
 constexpr std::size_t argon2_digest_bytes = 32;
@@ -81,6 +82,21 @@ Result<Verifier, HashError> parse_sha512(std::string_view text) {
   return Verifier{HashKind::Sha512, {}, std::move(*salt), std::move(*digest)};
 }
 
+Result<Verifier, HashError> parse_pbkdf2(std::string_view text) {
+  const auto rounds = take_number(text, pbkdf2_prefix);
+  if (!rounds || *rounds == 0 || text.substr(0, 1) != "$") return failure(HashError::Malformed);
+  text.remove_prefix(1);
+  const std::size_t dollar = text.find('$');
+  if (dollar == text.npos) return failure(HashError::Malformed);
+  auto salt = decode_base64(text.substr(0, dollar), Padding::Required);
+  auto digest = decode_base64(text.substr(dollar + 1), Padding::Required);
+  if (!salt || !digest || digest->size() != sha512_digest_bytes) {
+    return failure(HashError::Malformed);
+  }
+  if (*rounds > pbkdf2_rounds_max) return failure(HashError::TooCostly);
+  return Verifier{HashKind::Pbkdf2, {}, std::move(*salt), std::move(*digest), *rounds};
+}
+
 Result<Verifier, HashError> parse_argon2id(std::string_view text) {
   text.remove_prefix(argon2_prefix.size());
   const auto version = take_number(text, "v=");
@@ -123,6 +139,18 @@ std::optional<std::string> digest_sha512(std::string_view password, std::string_
   return digest;
 }
 
+std::optional<std::string> digest_pbkdf2(std::string_view password, std::string_view salt,
+                                         std::uint32_t rounds) {
+  std::string digest(sha512_digest_bytes, '\0');
+  const bool done = PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
+                                      reinterpret_cast<const unsigned char*>(salt.data()),
+                                      static_cast<int>(salt.size()), static_cast<int>(rounds),
+                                      EVP_sha512(), static_cast<int>(digest.size()),
+                                      reinterpret_cast<unsigned char*>(digest.data())) == 1;
+  if (!done) return std::nullopt;
+  return digest;
+}
+
 // The library takes its input as pointers to bytes that it could change, though it does not.
 std::uint8_t* bytes_of(std::string_view text) {
   return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
@@ -154,11 +182,11 @@ std::string_view describe(HashError error) {
     case HashError::NotAHash:
       return "plain-text password; hash the file's passwords with `vmq-passwd -U FILE`";
     case HashError::UnknownKind:
-      return "unknown kind of password hash; $6$ and $argon2id$ are known";
+      return "unknown kind of password hash; $6$, $7$ and $argon2id$ are known";
     case HashError::Malformed:
       return "malformed password hash";
     case HashError::TooCostly:
-      return "password hash costs more than m=65536,t=16,p=4";
+      return "password hash costs more than m=65536,t=16,p=4, or than 500000 rounds";
     case HashError::NoMemory:
       return "not enough memory to hash a password";
   }
@@ -167,6 +195,7 @@ std::string_view describe(HashError error) {
 
 Result<Verifier, HashError> parse_hash(std::string_view text) {
   if (text.substr(0, sha512_prefix.size()) == sha512_prefix) return parse_sha512(text);
+  if (text.substr(0, pbkdf2_prefix.size()) == pbkdf2_prefix) return parse_pbkdf2(text);
   if (text.substr(0, argon2_prefix.size()) == argon2_prefix) return parse_argon2id(text);
   // `$KIND$…` with a word for KIND is how every crypt-like hash looks.
   const std::size_t end = text.substr(0, 1) == "$" ? text.find('$', 1) : text.npos;
@@ -175,10 +204,18 @@ Result<Verifier, HashError> parse_hash(std::string_view text) {
 }
 
 bool matches(const Verifier& verifier, std::string_view password) {
-  const std::optional<std::string> digest =
-      verifier.kind == HashKind::Sha512
-          ? digest_sha512(password, verifier.salt)
-          : digest_argon2id(password, verifier.salt, verifier.cost, verifier.digest.size());
+  std::optional<std::string> digest;
+  switch (verifier.kind) {
+    case HashKind::Sha512:
+      digest = digest_sha512(password, verifier.salt);
+      break;
+    case HashKind::Pbkdf2:
+      digest = digest_pbkdf2(password, verifier.salt, verifier.rounds);
+      break;
+    case HashKind::Argon2id:
+      digest = digest_argon2id(password, verifier.salt, verifier.cost, verifier.digest.size());
+      break;
+  }
   if (!digest || digest->size() != verifier.digest.size()) return false;
   return CRYPTO_memcmp(digest->data(), verifier.digest.data(), digest->size()) == 0;
 }

@@ -9,6 +9,10 @@ namespace {
 constexpr std::string_view golden_sha512 =
     "$6$AQIDBAUGBwgJCgsM$k4h6DJTPKKgPqwiLW87w0j5t6eo2nkDOCc72xNQ6goxbMrAMEDvsnYteF9SSd1cyXtc8SuF5I0"
     "GVPt7YRi6Wdw==";
+// The same with hashlib.pbkdf2_hmac.
+constexpr std::string_view golden_pbkdf2 =
+    "$7$101$AQIDBAUGBwgJCgsM$mIOMyf0G01/LkKvFuu6raA+sJydkdh2qDZD+cyTDcrMk08Rnc3N+vIiTgRJqnolJL9"
+    "TU+/R/F+mbz31mQG16jg==";
 // Made with argon2id_hash_encoded of the reference library.
 constexpr std::string_view golden_argon2 =
     "$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$uL2hQzJmxaz0Tfm2KK6uNjA0+UvbrHBEBwVmJYrNX"
@@ -43,6 +47,16 @@ TEST(Hash, a_line_made_elsewhere_verifies) {
       fits("$6$//79c2FsdHlzYWx0$9vtQtXnAvberVPArtihEiIro28M96/XwbX4BifwMfZRvHZULIRzV9TyQxx8h"
            "k0lqAlTXSpD+DhabWHnZJ6qfGQ==",
            "p\xC3\xA4ss:w\xC3\xB6rd"));
+}
+
+TEST(Hash, a_line_of_mosquittos_verifies) {
+  EXPECT_TRUE(fits(golden_pbkdf2, "correct horse"));
+  EXPECT_FALSE(fits(golden_pbkdf2, "correct hors"));
+  EXPECT_FALSE(fits(replaced(golden_pbkdf2, "$101$", "$102$"), "correct horse"));
+  EXPECT_EQ(fault(replaced(golden_pbkdf2, "$101$", "$0$")), HashError::Malformed);
+  EXPECT_EQ(fault(replaced(golden_pbkdf2, "$101$", "$$")), HashError::Malformed);
+  EXPECT_EQ(fault(replaced(golden_pbkdf2, "$101$", "$500001$")), HashError::TooCostly);
+  EXPECT_EQ(fault(golden_pbkdf2.substr(0, 30)), HashError::Malformed);
 }
 
 TEST(Hash, another_password_does_not_fit) {
@@ -83,7 +97,7 @@ TEST(Hash, text_that_is_no_hash_is_told_from_a_broken_one) {
   for (std::string_view plain : {"", "secret", "$", "$$", "se$6$cret", "$6", "$6 is cheap"}) {
     EXPECT_EQ(fault(plain), HashError::NotAHash) << plain;
   }
-  for (std::string_view unknown : {"$7$101$c2FsdA==$aGFzaA==", "$2b$12$abc", "$argon2i$v=19$x"}) {
+  for (std::string_view unknown : {"$5$101$c2FsdA==$aGFzaA==", "$2b$12$abc", "$argon2i$v=19$x"}) {
     EXPECT_EQ(fault(unknown), HashError::UnknownKind) << unknown;
   }
 }
