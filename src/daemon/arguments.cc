@@ -39,6 +39,7 @@ class Parser {
     add("chkconfig", Word::CheckConfig, "Checks the configuration file");
     add("version", Word::Version, "Prints the version");
     add_config();
+    add_import();
     help_ = app_.add_subcommand("help", "Prints this text");
     for (const char* name : {"attach", "attach-direct", "remote_console", "ertspath", "escript"}) {
       CLI::App* word = add(name, Word::Missing, "");
@@ -90,7 +91,20 @@ class Parser {
         ->required();
   }
 
-  Arguments arguments_{Word::Console, std::string(kConfigFile), {}, {}};
+  void add_import() {
+    CLI::App* import = add("import-mosquitto", Word::ImportMosquitto,
+                           "Translates mosquitto.conf with its password and ACL files");
+    import->add_option("FILE", arguments_.import_file, "mosquitto.conf")->required();
+    import->add_option("-o,--output", arguments_.import_folder, "The folder to write to")
+        ->capture_default_str();
+    import->add_flag("--force", arguments_.is_import_forced, "Overwrites files of that folder");
+  }
+
+  Arguments arguments_ = [] {
+    Arguments arguments;
+    arguments.config_file = kConfigFile;
+    return arguments;
+  }();
   std::string ignored_;
   std::vector<std::pair<CLI::App*, Word>> words_;
   CLI::App* help_ = nullptr;

@@ -19,6 +19,7 @@ enum class Word : std::uint8_t {
   ConfigGenerate,
   ConfigEffective,
   ConfigDescribe,
+  ImportMosquitto,
   Version,
   Missing,  // a word of VerneMQ's that needs its virtual machine
 };
@@ -28,6 +29,9 @@ struct Arguments {
   std::string config_file;
   std::vector<std::string> keys;  // of ConfigDescribe
   std::string missing_word;       // of Missing
+  std::string import_file;        // of ImportMosquitto
+  std::string import_folder = "vernemq-import";
+  bool is_import_forced = false;
 };
 
 // What to do, or the exit code after help or a complaint has been printed.

@@ -3,6 +3,7 @@
 
 #include "daemon/arguments.h"
 #include "daemon/config_words.h"
+#include "daemon/import_word.h"
 #include "daemon/places.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
@@ -70,6 +71,9 @@ int act(const Arguments& arguments) {
       return print_effective_config(file);
     case Word::ConfigDescribe:
       return describe_keys(arguments.keys);
+    case Word::ImportMosquitto:
+      return import_mosquitto(arguments.import_file, arguments.import_folder,
+                              arguments.is_import_forced ? Existing::Overwritten : Existing::Kept);
     case Word::Version:
       std::puts("vernemq " VMQ_VERSION);
       return 0;

@@ -14,6 +14,13 @@ import unittest
 import smoke_test
 
 
+# As mosquitto_passwd writes it; the password is secret.
+PBKDF2_OF_ALICE = (
+    "alice:$7$101$AQIDBAUGBwgJCgsM$ElKF/yT2lAwrOIqDbqwyDkdEWWjEv9xNCPp7zaw7NgKePlIs4CqOpY89"
+    "+U/jSu9Z0ymojy1xkdWS2VfMzvRKZw==\n"
+)
+
+
 def is_alive(pid):
     """A process that ended and whose parent has not noticed yet does not count."""
     try:
@@ -201,6 +208,47 @@ class WordsTest(unittest.TestCase):
         result = self.word("config", "describe", "max_inflight_message")
         self.assertEqual(result.returncode, 1)
         self.assertIn("did you mean max_inflight_messages", result.stderr)
+
+    def test_import_mosquitto_writes_a_configuration_that_serves(self):
+        theirs = os.path.join(self.daemon.folder, "theirs")
+        os.mkdir(theirs)
+        socket_path = os.path.join(self.daemon.folder, "mqtt")
+        with open(os.path.join(theirs, "mosquitto.conf"), "w") as conf:
+            conf.write(
+                f"listener 0 {socket_path}\npassword_file {theirs}/passwd\n"
+                f"acl_file {theirs}/acl\nmount_point x/\n"
+            )
+        with open(os.path.join(theirs, "passwd"), "w") as passwd:
+            passwd.write(PBKDF2_OF_ALICE)
+        with open(os.path.join(theirs, "acl"), "w") as acl:
+            acl.write("user alice\ntopic readwrite home/#\n")
+        ours = os.path.join(self.daemon.folder, "ours")
+        words = ("import-mosquitto", os.path.join(theirs, "mosquitto.conf"), "-o", ours)
+        result = self.word(*words)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("mosquitto.conf:4: mount_point: ", result.stdout)
+        self.assertIn("config is OK", result.stdout)
+        again = self.word(*words)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("--force", again.stderr)
+        self.assertEqual(self.word(*words, "--force").returncode, 0)
+        with open(os.path.join(ours, "vernemq.conf"), "a") as conf:
+            conf.write(f"platform_data_dir = {self.daemon.folder}/data\nlog.console = off\n")
+            conf.write(f"log.error.file = {self.daemon.folder}/error.log\n")
+        self.daemon.conf = os.path.join(ours, "vernemq.conf")
+        self.expect(self.word("start"), 0)
+        self.assertEqual(self.log_in(socket_path, "secret"), b"\x20\x02\x00\x00")
+        self.assertNotEqual(self.log_in(socket_path, "wrong"), b"\x20\x02\x00\x00")
+
+    def log_in(self, path, password):
+        text = smoke_test.text
+        head = text("MQTT") + b"\x04\xc2\x00\x3c"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(20)
+            client.connect(path)
+            body = head + text("id") + text("alice") + text(password)
+            client.sendall(smoke_test.packet(0x10, body))
+            return client.recv(4)
 
     def test_words_that_need_a_virtual_machine_say_that_there_is_none(self):
         result = self.word("attach")
