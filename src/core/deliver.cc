@@ -87,8 +87,10 @@ void Shard::deliver_qos0(Publication& publication, Session& session, bool retain
   send_packet(slot, publication, made);
 }
 
-// Unsent QoS 0 messages are bounded by count and by bytes; QoS 1 and 2 are by their window.
+// Unsent QoS 0 messages are bounded by count and by bytes, and by the memory of the node: QoS 1 and
+// 2 are by their window.
 bool Shard::may_queue_qos0(Connection& conn) {
+  if (is_memory_short_) return false;
   const std::uint64_t bytes_max = config().node.connection_buffer_max_bytes;
   if (sessions_[conn.session]->slowed != nullptr) {  // its publishers are being stopped
     ++conn.blocked_messages;

@@ -220,6 +220,27 @@ TEST_P(Settings, a_shorter_keep_alive_and_that_of_an_older_client_stay) {
   EXPECT_TRUE(old.is_open());
 }
 
+TEST_P(Settings, while_memory_is_short_a_slow_reader_gets_no_more_qos_0_kept_for_it) {
+  Client& slow = online("slow");
+  Client& quick = online("quick");
+  for (Client* one : {&slow, &quick}) one->subscribe("t", 0);
+  run();
+  node->wire(slow.wire).room = 0;
+  slow.publish("t", "0", 0);  // blocks the connection
+  run();
+  tell_shards([](core::Shard& shard) { shard.on_memory(true); });
+  quick.publish("t", "1", 0);
+  run();
+  tell_shards([](core::Shard& shard) { shard.on_memory(false); });
+  quick.publish("t", "2", 0);
+  run();
+  node->wire(slow.wire).room = ~std::size_t{0};
+  run();
+  EXPECT_EQ(payloads(slow), (Lines{"0", "2"}));
+  EXPECT_EQ(payloads(quick), (Lines{"0", "1", "2"}));
+  EXPECT_EQ(node->counted(core::Plain::QueueMessageDrop), 1u);
+}
+
 TEST_P(Settings, an_overloaded_node_takes_no_new_clients_and_serves_those_it_has) {
   Client& known = client("known");
   join(known, true);
