@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t shown_bytes_max = 120;
 constexpr std::string_view formats = "human|json|csv";
-constexpr Arg kFormat = {
-    .name = "format", .kind = ArgKind::Flag, .value_name = formats, .words = formats};
 
 // What an operator typed, for a complaint: quoted, and no longer than a line.
 std::string shown(std::string_view text) {
