@@ -246,6 +246,10 @@ class Handler(BaseHTTPRequestHandler):
                         f'm{number}, "plant/{HOSTILE}") with payload:\ndata:     "{number}"')
                 self.wfile.write(f"data: {line}\n\n".encode())
                 self.wfile.flush()
+                if client == "busy" and number == 3:
+                    said = '{"text":"Trace rate limit triggered.","type":"text"}'
+                    self.wfile.write(f"event: end\ndata: {said}\n\n".encode())
+                    return
                 time.sleep(0.2)
         except OSError:
             pass

@@ -300,6 +300,14 @@ test("a trace runs until it is stopped, and can be held and searched", async () 
   assert.deepEqual(tab.complaints, []);
 });
 
+test("a trace that the node ends says why", async () => {
+  await open({ key: KEY, view: "trace" });
+  await tab.fill("Client id, exactly", "busy");
+  await tab.click("button", "Start");
+  await tab.sees("Trace rate limit triggered.", "main .notice");
+  await tab.sees("Start", "main form");
+});
+
 test("a retained message is shown whole and deleted after a question", async () => {
   await open({ key: KEY, view: "topics" });
   await tab.click("button", "plant plant of two halls");

@@ -1,6 +1,6 @@
 // The management API, and the key for it. The key lives in sessionStorage: gone with the tab, never
 // in an address or a cookie.
-import { apiPath } from "./query.js";
+import { apiPath, saidText } from "./query.js";
 import { EventParser } from "./sse.js";
 
 const SLOT = "vmq-api-key";
@@ -58,7 +58,7 @@ async function request(words, options, signal) {
     throw new ApiError("offline", "The node does not answer.");
   }
   if (response.ok) return response;
-  if (response.status === 401 || response.status === 403) {
+  if (response.status === 401) {
     key.refuse();
     throw new ApiError("key", "the node refused the API key");
   }
@@ -66,15 +66,8 @@ async function request(words, options, signal) {
 }
 
 async function failureText(response, words) {
-  const body = (await response.text().catch(() => "")).trim();
-  let said = body;
-  try {
-    const answer = JSON.parse(body);
-    said = answer.text ?? answer.error ?? answer.reason ?? body;
-  } catch {
-    // Plain text stays as it is.
-  }
-  if (said) return String(said).slice(0, 600);
+  const said = saidText((await response.text().catch(() => "")).trim());
+  if (said) return said.slice(0, 1000);
   if (response.status === 429 || response.status === 503) {
     return "The node is busy. Wait a moment and try again.";
   }
@@ -97,26 +90,36 @@ export async function call(words, options = []) {
   };
 }
 
-/** A command that streams: onLine for each line, until it ends or `signal` aborts it. */
+/**
+ * A command that streams: onLine for each line, until it ends or `signal` aborts it. The result is
+ * what the node says at the end.
+ */
 export async function stream(words, options, signal, onLine) {
   const response = await request(words, options, signal);
   if (!response.headers.get("content-type")?.startsWith("text/event-stream")) {
-    const answer = await response.json().catch(() => ({}));
-    for (const line of (answer.text ?? "").split("\n")) if (line) onLine(line);
-    return;
+    return saidText(await response.text());
   }
   const parser = new EventParser();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return;
+      if (done) return "";
       for (const event of parser.feed(value)) {
-        for (const line of event.data.split("\n")) onLine(line);
+        if (event.name === "error") throw new ApiError("failed", saidText(event.data));
+        if (event.name === "end") return saidText(event.data);
+        for (const line of streamLines(event)) onLine(line);
       }
     }
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error.name === "AbortError" || error instanceof ApiError) throw error;
     throw new ApiError("offline", "The connection to the node was lost.");
+  } finally {
+    reader.cancel().catch(() => {});
   }
+}
+
+function streamLines(event) {
+  if (event.name !== "left_out") return event.data.split("\n");
+  return [`(${event.data} left out: the node had more to say than this connection carries)`];
 }

@@ -71,7 +71,7 @@ class Poll {
       throw new Error(error.name === "TimeoutError" ? "it does not answer in time"
         : "no connection");
     }
-    if (response.status === 401 || response.status === 403) {
+    if (response.status === 401) {
       if (key.get()) key.refuse();
       throw Object.assign(new Error("it asks for an API key"), { locked: true });
     }

@@ -12,6 +12,25 @@ export const containing = (text) => `~${escapeRegex(text)}`;
 export const beginning = (text) => `~^${escapeRegex(text)}`;
 
 /**
+ * What an answer says in words, whether JSON or plain: {"text":…}, {"alert":[{"text":…}]} or a list
+ * of them.
+ */
+export function saidText(body) {
+  let answer;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    return body;
+  }
+  const texts = (one) => {
+    if (Array.isArray(one)) return one.flatMap(texts);
+    if (typeof one === "string") return [one];
+    return one && typeof one === "object" ? texts(one.alert ?? one.text ?? []) : [];
+  };
+  return texts(answer).join("\n");
+}
+
+/**
  * apiPath("session show", [["--client_id"], ["--user", "ann"]]) is
  * "api/v1/session/show?--client_id&--user=ann".
  */

@@ -27,6 +27,20 @@ export function sortedChildren(node) {
   return [...node.children.values()].sort((a, b) => byName(a.name, b.name));
 }
 
+/** A branch with all those that follow it alone: {label: "a/b/c", node}. */
+export function joined(node) {
+  const names = [node.name];
+  let last = node;
+  while (last.children.size === 1) {
+    const [child] = last.children.values();
+    // A level with a message keeps its own line.
+    if (child.row || child.children.size === 0) break;
+    last = child;
+    names.push(last.name);
+  }
+  return { label: names.join("/"), node: last };
+}
+
 /** The filter without $share/GROUP/, and the group. */
 export function sharedParts(filter) {
   const match = /^\$share\/([^/]+)\/(.+)$/s.exec(filter);

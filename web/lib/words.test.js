@@ -4,9 +4,9 @@ import { test } from "node:test";
 import {
   issueSummary, memberRows, sightings, sortedIssues, webSocketUrls,
 } from "./cluster.js";
-import { apiPath, beginning, containing, exactly } from "./query.js";
+import { apiPath, beginning, containing, exactly, saidText } from "./query.js";
 import { EventParser } from "./sse.js";
-import { byFilter, filterError, matches, sortedChildren, topicError, topicTree } from "./topics.js";
+import { byFilter, filterError, joined, matches, sortedChildren, topicError, topicTree } from "./topics.js";
 
 test("an address carries every character of a client id", () => {
   assert.equal(apiPath("session show", [["--client_id"], ["--user", "a&b=c %#?/ü"]]),
@@ -22,6 +22,25 @@ test("a text searched for means itself, whatever its characters mean to an expre
   assert.equal(exactly("plain"), "plain");
   assert.equal(exactly("~a+"), "~^~a\\+$");
   assert.equal(beginning("a/"), "~^a/");
+});
+
+test("what a node says is found in each of its forms", () => {
+  assert.equal(saidText('{"alert":[{"text":"a","type":"text"},{"text":"b"}]}'), "a\nb");
+  assert.equal(saidText('{"text":"Done","type":"text"}'), "Done");
+  assert.equal(saidText("invalid_command"), "invalid_command");
+  assert.equal(saidText('"unknown"'), "unknown");
+  assert.equal(saidText('[{"table":[],"type":"table"},{"text":"x"}]'), "x");
+  assert.equal(saidText(""), "");
+  assert.equal(saidText("null"), "");
+});
+
+test("a topic's only branches are shown as one", () => {
+  const tree = topicTree([{ topic: "a/b/c/d" }, { topic: "a/b/c/e" }, { topic: "x" }]);
+  const [a, x] = sortedChildren(tree);
+  assert.deepEqual([joined(a).label, joined(a).node.topic], ["a/b/c", "a/b/c"]);
+  assert.deepEqual(joined(x).label, "x");
+  const [b] = sortedChildren(topicTree([{ topic: "a/b/c" }, { topic: "a/b/c/d/e" }]));
+  assert.deepEqual([joined(b).label, joined(b).node.topic], ["a/b", "a/b"]);
 });
 
 test("events come whole however the stream is cut", () => {

@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { call } from "../lib/api.js";
 import { cell, count, plural, prettyJson, preview, visible } from "../lib/format.js";
 import { beginning, containing } from "../lib/query.js";
-import { byFilter, sortedChildren, topicError, topicTree } from "../lib/topics.js";
+import { byFilter, joined, sortedChildren, topicError, topicTree } from "../lib/topics.js";
 import {
   Confirm, Dialog, Field, Foreign, Mark, Notice, Problem, Table, announce, useQuestion,
 } from "../lib/ui.js";
@@ -158,13 +158,14 @@ function Branches({ node, isOpen, onShow }) {
 /** Its children are only made once it is open: a tree of a thousand leaves opens at once. */
 function Branch({ node, isOpen, onShow }) {
   const [open, setOpen] = useState(isOpen);
-  const below = node.count - (node.row ? 1 : 0);
+  const { label: name, node: end } = joined(node);
+  const below = end.count - (end.row ? 1 : 0);
   return html`<details open=${open} onToggle=${(event) => {
     if (event.target === event.currentTarget) setOpen(event.currentTarget.open);
   }}>
-    <summary><${Foreign} text=${node.name || "(empty level)"} />/
+    <summary><${Foreign} text=${name || "(empty level)"} />/
       <span class="muted"> ${count(below)}</span></summary>
-    ${open && html`<${Branches} node=${node} isOpen=${isOpen} onShow=${onShow} />`}
+    ${open && html`<${Branches} node=${end} isOpen=${isOpen} onShow=${onShow} />`}
   </details>`;
 }
 

@@ -70,11 +70,12 @@ class Tracer {
     announce("The trace runs.");
     let end = "The node ended the trace.";
     try {
-      await stream("trace client", [
+      const said = await stream("trace client", [
         ["client-id", clientId],
         mountpoint ? ["--mountpoint", mountpoint] : null,
         ["--rate-max", rateMax], ["--trunc-payload", payload],
       ], aborter.signal, (line) => this.add(line));
+      if (said) end = said;
     } catch (error) {
       end = error.name === "AbortError" ? "Stopped." : error.message;
     }
