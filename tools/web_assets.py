@@ -54,8 +54,8 @@ def install(web, folder):
     os.makedirs(folder, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(web, name), folder)
-    result = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                            cwd=folder, capture_output=True, text=True, check=False)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if result.returncode:
         raise AssetError(
             result.stdout + result.stderr +
