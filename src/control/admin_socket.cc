@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstdint>
+#include <iterator>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -273,8 +274,13 @@ struct AdminSocket::Impl {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 
-  // The one that has been silent for longest goes.
+  // The one that has been silent for longest goes; what has come meanwhile counts.
   void make_room() {
+    if (connections.size() < limits.connections) return;
+    for (auto one = connections.begin(); one != connections.end();) {
+      const bool is_asking = one->phase == Connection::Phase::Asking;
+      one = is_asking && !serve_connection(*one, true) ? connections.erase(one) : std::next(one);
+    }
     if (connections.size() < limits.connections) return;
     const auto silent =
         std::find_if(connections.begin(), connections.end(),
