@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 PROGRAM = ""
@@ -467,6 +468,47 @@ class AdminTest(unittest.TestCase):
         out, error, code = answer(client)
         self.assertEqual((error, code), ("", 0))
         self.assertEqual(json.loads(out)["table"][0]["Running"], True)
+
+    # Nodes that misbehave.
+
+    def false_node(self, talk):
+        """A socket that takes one request and then does what `talk` says."""
+        folder = tempfile.mkdtemp(prefix="vmq-false-")
+        self.addCleanup(shutil.rmtree, folder)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(server.close)
+        path = os.path.join(folder, "s")
+        server.bind(path)
+        server.listen()
+
+        def serve():
+            client, _ = server.accept()
+            with client:
+                client.recv(65536)
+                talk(client)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        self.addCleanup(thread.join)
+        return {"VERNEMQ_ADMIN_SOCKET": path}
+
+    def test_a_node_that_does_not_answer_is_waited_for_as_long_as_asked(self):
+        node = self.node(start=False)
+        over = threading.Event()
+        self.addCleanup(over.set)
+        place = self.false_node(lambda client: over.wait(30))
+        result = run(node, "cluster", "show", "-rpctimeout", "1", environment=place)
+        over.set()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("did not answer in time", result.stderr)
+
+    def test_an_answer_that_breaks_off_is_no_success(self):
+        node = self.node(start=False)
+        for data in (b"", struct.pack(">IB", 6, 2) + b"hello", b"HTTP/1.1 400 Bad\r\n\r\n"):
+            place = self.false_node(lambda client, data=data: client.sendall(data))
+            result = run(node, "cluster", "show", environment=place)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("broke off", result.stderr)
 
     def test_many_at_once_are_all_answered(self):
         node = self.node()
