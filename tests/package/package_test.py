@@ -1,23 +1,25 @@
 """The packages in clean roots: install, walk-through of one node, upgrade, remove, purge.
 
-    package_test.py FOLDER_OF_PACKAGES [--keep]
+    package_test.py FOLDER_OF_PACKAGES
 
-Needs root, debootstrap, iproute2, mosquitto-clients and rpm. The clean root of Debian 12 comes from
-the mirror that this machine's apt uses, and is kept in FOLDER/root.tar for the next time. Nodes run
-in a network namespace of their own, so the usual ports are free and nobody outside reaches them.
+Needs root, debootstrap, iproute2, mosquitto-clients, curl and rpm. The clean root of Debian 12
+comes from the mirror that this machine uses, and is kept in FOLDER/../root.tar for the next time.
+Nodes run in a network namespace of their own, so the usual ports are free and nobody outside
+reaches them.
 """
 
 import glob
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
-import urllib.parse
 
+GUIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/guide")
 PACKAGES = ""
 ROOT_TAR = ""
 NAMESPACE = f"vmq-package-{os.getpid()}"
@@ -58,10 +60,10 @@ def make_root_tar():
 class Root:
     """A clean Debian 12 to install into, and a network of its own."""
 
-    def __init__(self):
+    def __init__(self, tar=None):
         self.path = tempfile.mkdtemp(prefix="vmq-root-")
         os.chmod(self.path, 0o755)
-        run("tar", "-C", self.path, "-xf", ROOT_TAR)
+        run("tar", "-C", self.path, "-xf", tar or ROOT_TAR)
         run("mount", "-t", "proc", "proc", self.file("proc"))
         shutil.copy("/etc/resolv.conf", self.file("etc/resolv.conf"))
         with open(self.file("usr/sbin/policy-rc.d"), "w") as policy:
@@ -164,9 +166,11 @@ def walk_through(root, case):
     wrong = in_network("mosquitto_pub", "-h", "127.0.0.1", "-u", "admin", "-P", "wrong", "-t",
                        "test/a", "-m", "x", check=False)
     case.assertNotEqual(wrong.returncode, 0)
-    if os.path.exists(root.file("/usr/bin/vmq-admin")):
-        case.assertIn("vmqNode1@127.0.0.1", root.sh("vmq-admin cluster show").stdout)
-        case.assertIn("durable", root.sh("vmq-admin session show --client_id").stdout)
+    case.assertIn("vmqNode1@127.0.0.1", root.sh("vmq-admin cluster show").stdout)
+    page = in_network("curl", "-sf", "http://127.0.0.1:8888/status/").stdout
+    case.assertIn("<html", page)
+    case.assertIn("vmqNode1@127.0.0.1",
+                  in_network("curl", "-sf", "http://127.0.0.1:8888/status.json").stdout)
     return subscribe
 
 
@@ -257,6 +261,66 @@ class DebTest(unittest.TestCase):
         self.assertEqual(self.files_of_ours(), before)
         self.assertEqual(self.root.sh("getent passwd vernemq", check=False).stdout, "")
         self.assertEqual(self.root.sh("getent group vernemq", check=False).stdout, "")
+
+
+SYSTEMCTL = """#!/bin/sh
+# As much of systemctl as a page of the guide needs where no systemd runs.
+case "$1" in
+  start | stop | restart) exec vernemq "$1" ;;
+  reload) exec kill -HUP "$(vernemq getpid)" ;;
+esac
+exit 1
+"""
+
+
+def blocks_of(page):
+    """The shell blocks of a page as one script. `! command` has to fail."""
+    with open(page) as file:
+        found = re.findall(r"^( *)```sh\n(.*?)\n\1```$", file.read(), re.M | re.S)
+    lines = []
+    for indent, block in found:
+        for line in block.split("\n"):
+            line = line[len(indent):]
+            if lines and lines[-1].endswith("\\"):
+                line = lines.pop()[:-1] + line.lstrip()
+            lines.append(line)
+    return "\n".join(
+        f"if {line[2:]}; then echo 'should have failed: {line[2:]}'; exit 99; fi"
+        if line.startswith("! ") else line for line in lines)
+
+
+class GuideTest(unittest.TestCase):
+    """Every shell block of the guide, in the order of its page, each page in a clean root."""
+
+    def test_the_blocks_of_every_page_run(self):
+        (deb,) = glob.glob(os.path.join(PACKAGES, "vernemq_*.deb"))
+        root = Root()
+        self.addCleanup(root.remove)
+        shutil.copy(deb, root.file("/tmp/vernemq.deb"))
+        root.sh(
+            "apt-get update -q && apt-get install -y --no-install-recommends /tmp/vernemq.deb"
+            " mosquitto mosquitto-clients openssl curl prometheus && rm -rf /var/cache/apt",
+            network="host")
+        root.write("/usr/local/bin/systemctl", SYSTEMCTL)
+        os.chmod(root.file("/usr/local/bin/systemctl"), 0o755)
+        installed = os.path.join(os.path.dirname(ROOT_TAR), "installed.tar")
+        run("tar", "-C", root.path, "--exclude=./proc/*", "-cf", installed, ".")
+        self.addCleanup(os.remove, installed)
+        for page in sorted(glob.glob(os.path.join(GUIDE, "*.md"))):
+            script = blocks_of(page)
+            if not script:
+                continue
+            with self.subTest(os.path.basename(page)):
+                self.run_page(script, installed)
+
+    def run_page(self, script, installed):
+        root = Root(installed)
+        try:
+            root.write("/tmp/page.sh", script)
+            done = root.sh("PATH=/usr/local/bin:$PATH sh -ex /tmp/page.sh", check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        finally:
+            root.remove()
 
 
 class RpmTest(unittest.TestCase):
