@@ -133,7 +133,8 @@ struct Connection {
   std::string user;
   admin::FrameReader reader{admin::request_bytes_max};
   Phase phase = Phase::Asking;
-  std::string out;
+  std::string out;       // not empty while there is something to send
+  std::size_t sent = 0;  // of that
   Clock::time_point since;  // it came, or it last took something
 };
 
@@ -328,9 +329,12 @@ struct AdminSocket::Impl {
   }
 
   bool write_to(Connection& one) {
-    const ssize_t size = ::send(one.fd.get(), one.out.data(), one.out.size(), MSG_NOSIGNAL);
+    const std::string_view rest = std::string_view(one.out).substr(one.sent);
+    const ssize_t size = ::send(one.fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
-    one.out.erase(0, static_cast<std::size_t>(size));
+    one.sent += static_cast<std::size_t>(size);
+    // A long answer is not moved to the front after every piece.
+    if (one.sent * 2 > one.out.size()) one.out.erase(0, std::exchange(one.sent, 0));
     one.since = Clock::now();
     if (SocketStream* stream = stream_of(one.id); stream != nullptr) {
       stream->count_sent(static_cast<std::size_t>(size));
