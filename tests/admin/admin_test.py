@@ -453,7 +453,7 @@ class AdminTest(unittest.TestCase):
 
     def test_one_that_hangs_up_before_its_answer_harms_nobody(self):
         node = self.node()
-        for _ in range(200):
+        for _ in range(60):  # fewer than may wait to be carried out
             client = connect(node)
             client.sendall(request([b"metrics", b"show"]))
             client.close()
