@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "admin/wire.h"
+#include "control/api_keys.h"
 #include "node/node_fixture.h"
 
 namespace vmq::control {
@@ -59,7 +60,7 @@ class AdminSocketTest : public node::NodeTest {
     node::NodeTest::SetUp();
     path_ = folder_ + "/admin.sock";
     start();
-    Handlers handlers = all_handlers();
+    Handlers handlers = all_handlers(keys_);
     handlers["trace client"] = [this](Context& context, const Invocation& invocation) {
       return stream_.run(context, invocation);
     };
@@ -120,6 +121,7 @@ class AdminSocketTest : public node::NodeTest {
   }
 
   std::string path_;
+  ApiKeys keys_{make_key_file("nowhere/api_keys"), {}};
   FakeStream stream_;
   std::promise<void> entered_;
   std::promise<void> release_;

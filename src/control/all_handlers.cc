@@ -13,10 +13,11 @@ admin::Answer answer_not_available(Context&, const admin::Invocation& invocation
 
 }  // namespace
 
-Handlers all_handlers() {
+Handlers all_handlers(ApiKeys& keys) {
   Handlers handlers;
   bind_cluster_commands(handlers);
   bind_extension_commands(handlers);
+  bind_key_commands(handlers, keys);
   bind_log_commands(handlers);
   bind_metrics_commands(handlers);
   bind_node_commands(handlers);

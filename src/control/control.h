@@ -22,6 +22,8 @@
 
 namespace vmq::control {
 
+class ApiKeys;
+
 // Who asks, for the log.
 struct Caller {
   std::string via;   // "socket", "http"
@@ -78,7 +80,7 @@ class Control {
 void bind_cluster_commands(Handlers& handlers);
 void bind_config_commands(Handlers& handlers);
 void bind_extension_commands(Handlers& handlers);
-void bind_key_commands(Handlers& handlers);
+void bind_key_commands(Handlers& handlers, ApiKeys& keys);
 void bind_listener_commands(Handlers& handlers);
 void bind_log_commands(Handlers& handlers);
 void bind_metrics_commands(Handlers& handlers);
@@ -88,6 +90,7 @@ void bind_retain_commands(Handlers& handlers);
 void bind_session_commands(Handlers& handlers);
 void bind_tls_commands(Handlers& handlers);
 void bind_trace_commands(Handlers& handlers);
-Handlers all_handlers();
+// `keys` outlives the handlers.
+Handlers all_handlers(ApiKeys& keys);
 
 }  // namespace vmq::control

@@ -15,6 +15,7 @@
 #include "config/load.h"
 #include "config/load_files.h"
 #include "control/admin_socket.h"
+#include "control/api_keys.h"
 #include "control/control.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
@@ -103,6 +104,20 @@ int fail_to_start(node::Log& log, const std::string& reason) {
   return 1;
 }
 
+control::ApiKeys::Limits key_limits(const config::HttpConfig& http) {
+  control::ApiKeys::Limits limits;
+  limits.length_min = http.key_length_min;
+  if (http.key_days_max) limits.days_max = *http.key_days_max;
+  return limits;
+}
+
+void warn_of(const control::ApiKeys& keys, node::Log& log) {
+  const auto trouble = keys.trouble();
+  if (!trouble) return;
+  log.error("api_keys_unreadable",
+            {{"reason", *trouble}, {"effect", "no API key is good until that is repaired"}});
+}
+
 // None when it is off, or cannot be made: clients are served without it too. That another process
 // answers there is an error: two nodes are mixed up.
 using AdminDoor = std::unique_ptr<control::AdminSocket>;
@@ -141,10 +156,14 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   const Duration stop_patience = loaded->config.node.stop_patience;
   auto node = node::Node::start(std::move(loaded->config), log, std::move(loaded->settings));
   if (!node) return fail_to_start(log, node.error());
-  std::optional<control::Control> commands(std::in_place, **node, log, control::all_handlers());
+  const node::ConfigSnapshot config = (*node)->config();
+  control::ApiKeys keys(control::make_key_file(config->node.data_dir + "/api_keys"),
+                        key_limits(config->http));
+  warn_of(keys, log);
+  std::optional<control::Control> commands(std::in_place, **node, log, control::all_handlers(keys));
   auto admin_socket = open_admin_socket(*commands, log, (*node)->config()->node.admin_socket);
   if (!admin_socket) return fail_to_start(log, admin_socket.error());
-  auto server = http::HttpServer::start({**node, log, VMQ_VERSION});
+  auto server = http::HttpServer::start({**node, *commands, keys, log, VMQ_VERSION});
   if (!server) return fail_to_start(log, server.error());
   const std::string ready = ready_line(**node);
   log.info("ready", {{"listeners", ready.substr(ready.find(':') + 2)}});

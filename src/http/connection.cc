@@ -21,6 +21,8 @@
 #include <optional>
 #include <string>
 
+#include "http/event_stream.h"
+
 namespace vmq::http {
 namespace {
 
@@ -91,6 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     door_.open[this] = [this] { stream_.close(); };
   }
   ~Connection() {
+    if (response_.events != nullptr) response_.events->close();
     door_.open.erase(this);
     door_.connections.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -231,21 +234,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void answer(Response response) {
+    if (response.events != nullptr && request_.method != Method::Head) {
+      return begin_events(std::move(response));
+    }
     door_.waiting.erase(shared_from_this());
     response_ = std::move(response);
     const bool is_head = request_.method == Method::Head;
     is_last_ = is_last_ || !parser_->get().keep_alive();
     const auto prepare = [this](auto& message) {
-      message.version(11);
-      message.result(response_.status);
-      message.keep_alive(!is_last_);
-      message.set(bhttp::field::server, "vernemq");
-      message.set(bhttp::field::date, http_date());
-      message.set("x-content-type-options", "nosniff");
-      if (!response_.content_type.empty()) {
-        message.set(bhttp::field::content_type, response_.content_type);
-      }
-      for (const Header& header : response_.headers) message.set(header.name, header.value);
+      fill_head(message);
       if (response_.status != 304) message.content_length(response_.bytes().size());
     };
     const auto written = [held = shared_from_this()](Error error, std::size_t) {
@@ -261,6 +258,80 @@ class Connection : public std::enable_shared_from_this<Connection> {
       full_->body() = {bytes.data(), bytes.size()};
       bhttp::async_write(stream_, *full_, written);
     }
+  }
+
+  template <typename Message>
+  void fill_head(Message& message) const {
+    message.version(11);
+    message.result(response_.status);
+    message.keep_alive(!is_last_);
+    message.set(bhttp::field::server, "vernemq");
+    message.set(bhttp::field::date, http_date());
+    message.set("x-content-type-options", "nosniff");
+    if (!response_.content_type.empty()) {
+      message.set(bhttp::field::content_type, response_.content_type);
+    }
+    for (const Header& header : response_.headers) message.set(header.name, header.value);
+  }
+
+  // From here on the connection is for events only: what ends it ends them, and the other way
+  // round. Nothing that still comes from the client is listened to.
+  void begin_events(Response response) {
+    door_.waiting.erase(shared_from_this());
+    response_ = std::move(response);
+    is_last_ = true;
+    fill_head(head_.emplace());
+    stream_.expires_after(write_time);
+    bhttp::async_write(stream_, *head_, [self = shared_from_this()](Error error, std::size_t) {
+      if (error) return self->end_events();
+      self->is_sending_ = false;
+      self->await_hangup();
+      self->listen();
+    });
+    is_sending_ = true;
+  }
+
+  void listen() {
+    response_.events->listen([mailbox = door_.mailbox, weak = weak_from_this()] {
+      mailbox->post([weak] {
+        if (const auto self = weak.lock()) self->send_events();
+      });
+    });
+  }
+
+  // Also holds the connection while nothing is sent.
+  void await_hangup() {
+    stream_.expires_never();
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(idle_read_size),
+                            [self = shared_from_this()](Error error, std::size_t) {
+                              if (error) return self->end_events();
+                              self->await_hangup();
+                            });
+  }
+
+  void send_events() {
+    if (is_sending_ || response_.events == nullptr) return;
+    EventStream::Taken taken = response_.events->take();
+    if (taken.bytes.empty()) {
+      if (taken.is_last) end_events();
+      return;
+    }
+    events_ = std::move(taken.bytes);
+    is_sending_ = true;
+    asio::async_write(stream_, asio::buffer(events_),
+                      [self = shared_from_this()](Error error, std::size_t) {
+                        self->is_sending_ = false;
+                        if (error) return self->end_events();
+                        self->send_events();
+                      });
+  }
+
+  void end_events() {
+    if (response_.events == nullptr) return;
+    response_.events->close();
+    response_.events.reset();
+    stream_.close();
   }
 
   void on_written(Error error) {
@@ -299,6 +370,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Response response_;
   std::optional<bhttp::response<bhttp::empty_body>> head_;
   std::optional<bhttp::response<bhttp::span_body<const char>>> full_;
+  std::string events_;
+  bool is_sending_ = false;
   bool is_first_ = true;
   bool is_last_ = false;
 };

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace vmq::http {
+
+class EventStream;
 
 enum class Method : std::uint8_t { Get, Head, Options, Post, Put, Other };
 
@@ -47,15 +50,16 @@ struct Response {
   std::string body;
   std::string_view constant_body = {};  // instead of `body`: lives as long as the program
   std::vector<Header> headers;
+  std::shared_ptr<EventStream> events = {};  // instead of a body: what comes, until it ends
 
   std::string_view bytes() const { return constant_body.empty() ? body : constant_body; }
 
-  static Response empty(unsigned status) { return {status, {}, {}, {}, {}}; }
+  static Response empty(unsigned status) { return {status, {}, {}, {}, {}, {}}; }
   static Response json(std::string body, unsigned status = 200) {
-    return {status, "application/json", std::move(body), {}, {}};
+    return {status, "application/json", std::move(body), {}, {}, {}};
   }
   static Response text(std::string body, unsigned status = 200) {
-    return {status, "text/plain", std::move(body), {}, {}};
+    return {status, "text/plain", std::move(body), {}, {}, {}};
   }
 };
 

@@ -28,10 +28,9 @@ struct Route {
 
 // The first that matches counts.
 constexpr Route routes[] = {
-    {"/metrics", Match::Exact, Module::Metrics},
-    {"/health", Match::Below, Module::Health},
-    {"/status", Match::Below, Module::Status},
-    {"/status.json", Match::Exact, Module::Status},
+    {"/metrics", Match::Exact, Module::Metrics},   {"/health", Match::Below, Module::Health},
+    {"/status", Match::Below, Module::Status},     {"/status.json", Match::Exact, Module::Status},
+    {"/api/v1", Match::Below, Module::Management}, {"/api/v2", Match::Below, Module::Api2},
 };
 
 const Route* find_route(std::string_view path, const Site& site) {
@@ -93,6 +92,43 @@ Response asset_response(const web::Asset& asset, const Request& request) {
   return response;
 }
 
+// What stands behind the path of the route.
+std::string_view rest_of(const Request& request, const Route& route) {
+  return std::string_view(request.path).substr(route.path.size());
+}
+
+bool is_api(Module module) { return module == Module::Management || module == Module::Api2; }
+
+// Pages of other origins may use the APIs with a key that they have: it goes with a header of its
+// own, never with a cookie, so there is nothing that a browser would add by itself.
+void allow_origins(Response& response) {
+  response.headers.push_back({"access-control-allow-origin", "*"});
+  response.headers.push_back({"access-control-allow-methods", "HEAD, GET"});
+  response.headers.push_back(
+      {"access-control-allow-headers", "content-type, authorization, x-api-key"});
+  response.headers.push_back({"access-control-max-age", "1728000"});
+}
+
+Reply for_all_origins(const Reply& reply) {
+  return [reply](Response response) {
+    response.headers.push_back({"access-control-allow-origin", "*"});
+    reply(std::move(response));
+  };
+}
+
+// A page elsewhere makes a browser ask for an address of ours, and the browser adds what it
+// remembers: a password of HTTP Basic, or nothing where no key is asked for. A key in x-api-key
+// cannot be added like that.
+bool is_foreign(const Request& request) {
+  if (request.has_header("x-api-key")) return false;
+  const std::string_view site = request.header("sec-fetch-site");
+  if (!site.empty()) return site == "cross-site" || site == "same-site";
+  const std::string_view origin = request.header("origin");
+  const std::size_t host = origin.find("://");
+  if (host == std::string_view::npos) return !origin.empty();
+  return origin.substr(host + 3) != request.header("host");
+}
+
 Response uncached(Response response) {
   response.headers.push_back({"cache-control", "no-store"});
   return response;
@@ -126,6 +162,7 @@ Router::Admission Router::admit(const Request& request, const Site& site) const 
   if (request.method == Method::Options) {
     Response response = Response::empty(200);
     response.headers.push_back({"allow", allowed_methods(module)});
+    if (is_api(module)) allow_origins(response);
     return {std::move(response), 0};
   }
   if (!is_method_allowed(module, request.method)) {
@@ -137,6 +174,12 @@ Router::Admission Router::admit(const Request& request, const Site& site) const 
     const std::string key = key_of(request);
     if (key.empty() || !is_key_good_(key, scope_of(module))) return {unauthorized(), 0};
   }
+  if ((is_api(module) || takes_body(module)) && is_foreign(request)) {
+    return {Response::json(R"({"alert":[{"text":"Pages of other origins need x-api-key.",)"
+                           R"("type":"text"}],"type":"alert"})",
+                           403),
+            0};
+  }
   return {std::nullopt, takes_body(module) ? publish_body_max : 0};
 }
 
@@ -147,7 +190,7 @@ void Router::handle(const Request& request, const Site& site, const Reply& reply
     case Module::Metrics:
       return reply(metrics());
     case Module::Health: {
-      std::string_view what = std::string_view(request.path).substr(route->path.size());
+      std::string_view what = rest_of(request, *route);
       if (what.starts_with('/')) what.remove_prefix(1);
       if (what.ends_with('/')) what.remove_suffix(1);
       return reply(uncached(health(what, facts_)));
@@ -155,7 +198,11 @@ void Router::handle(const Request& request, const Site& site, const Reply& reply
     case Module::Status:
       return reply(status(request));
     case Module::Management:
+      return handlers_.management(request, rest_of(request, *route), key_of(request),
+                                  for_all_origins(reply));
     case Module::Api2:
+      return handlers_.api2(request, rest_of(request, *route), key_of(request),
+                            for_all_origins(reply));
     case Module::Publish:
       return reply(Response::empty(404));
   }

@@ -15,6 +15,14 @@
 
 namespace vmq::http {
 
+// The modules that do more than look at facts.
+struct Handlers {
+  using Handler = std::function<void(const Request&, std::string_view path, std::string_view key,
+                                     const Reply&)>;
+  Handler management;
+  Handler api2;
+};
+
 // Is `key` good for `scope`, now?
 using KeyCheck = std::function<bool(std::string_view key, std::string_view scope)>;
 
@@ -26,8 +34,11 @@ class Router {
     std::size_t body_max = 0;
   };
 
-  Router(const Facts& facts, History& history, KeyCheck is_key_good)
-      : facts_(facts), history_(history), is_key_good_(std::move(is_key_good)) {}
+  Router(const Facts& facts, History& history, KeyCheck is_key_good, Handlers handlers)
+      : facts_(facts),
+        history_(history),
+        is_key_good_(std::move(is_key_good)),
+        handlers_(std::move(handlers)) {}
 
   Admission admit(const Request& request, const Site& site) const;
   // REQUIRES: admit() did not refuse it.
@@ -40,6 +51,7 @@ class Router {
   const Facts& facts_;
   History& history_;
   KeyCheck is_key_good_;
+  Handlers handlers_;
 };
 
 // The key of a request: the header x-api-key, or the user of HTTP Basic with an empty password.

@@ -26,11 +26,19 @@ class RouterTest : public ::testing::Test {
     return "";
   }
 
+  static void answer_path(const Request&, std::string_view path, std::string_view,
+                          const Reply& reply) {
+    reply(Response::json(std::string(path)));
+  }
+
   TestFacts node;
   History history{node.facts};
-  Router router{node.facts, history, [](std::string_view key, std::string_view scope) {
-                  return key == "good" && scope == "metrics";
-                }};
+  Router router{node.facts,
+                history,
+                [](std::string_view key, std::string_view scope) {
+                  return key == "good" && (scope == "metrics" || scope == "mgmt");
+                },
+                {answer_path, answer_path}};
   Site site = site_of({}, {}).site;
 };
 
@@ -85,6 +93,41 @@ TEST_F(RouterTest, keys_are_taken_from_both_places_and_must_fit) {
   EXPECT_EQ(get("/metrics", {{"authorization", "Bearer good"}}).status, 401u);
   site[Module::Status].needs_key = true;
   EXPECT_EQ(get("/status.json", {{"x-api-key", "good"}}).status, 401u);  // of another scope
+}
+
+TEST_F(RouterTest, commands_need_a_key_and_are_found_below_their_path) {
+  EXPECT_EQ(get("/api/v1/session/show").status, 401u);
+  EXPECT_EQ(get("/api/v1/session/show", {{"x-api-key", "good"}}).body, "/session/show");
+  EXPECT_EQ(get("/api/v2/client", {{"x-api-key", "good"}}).status, 401u);  // of another scope
+  site[Module::Api2].needs_key = false;
+  EXPECT_EQ(get("/api/v2/client").body, "/client");
+  EXPECT_EQ(ask({Method::Post, "/api/v1/x", "", {{"x-api-key", "good"}}, "", ""}).status, 405u);
+}
+
+TEST_F(RouterTest, a_page_elsewhere_cannot_use_what_the_browser_remembers) {
+  site[Module::Management].needs_key = false;
+  const auto status = [&](std::vector<Header> headers) {
+    return get("/api/v1/x", std::move(headers)).status;
+  };
+  EXPECT_EQ(status({{"sec-fetch-site", "cross-site"}}), 403u);
+  EXPECT_EQ(status({{"origin", "http://evil"}, {"host", "us:8888"}}), 403u);
+  EXPECT_EQ(status({{"origin", "null"}}), 403u);
+  EXPECT_EQ(status({{"origin", "http://us:8888"}, {"host", "us:8888"}}), 200u);
+  EXPECT_EQ(status({{"sec-fetch-site", "same-origin"}}), 200u);
+  EXPECT_EQ(status({{"sec-fetch-site", "none"}}), 200u);
+  EXPECT_EQ(status({{"sec-fetch-site", "cross-site"}, {"x-api-key", "any"}}), 200u);
+  site[Module::Management].needs_key = true;
+  EXPECT_EQ(status({{"authorization", "Basic Z29vZDo="}, {"origin", "http://evil"}}), 403u);
+}
+
+TEST_F(RouterTest, only_the_apis_answer_for_all_origins_and_never_with_credentials) {
+  const Response options = ask({Method::Options, "/api/v1/x", "", {}, "", ""});
+  EXPECT_EQ(options.status, 200u);
+  EXPECT_EQ(header(options, "access-control-allow-origin"), "*");
+  EXPECT_EQ(header(options, "access-control-allow-credentials"), "");
+  const Response answer = get("/api/v1/x", {{"x-api-key", "good"}});
+  EXPECT_EQ(header(answer, "access-control-allow-origin"), "*");
+  EXPECT_EQ(header(get("/metrics"), "access-control-allow-origin"), "");
 }
 
 TEST_F(RouterTest, load_balancers_need_no_key) {

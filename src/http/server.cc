@@ -13,6 +13,7 @@
 
 #include "http/connection.h"
 #include "http/history.h"
+#include "http/management.h"
 #include "http/node_facts.h"
 #include "http/router.h"
 
@@ -110,7 +111,8 @@ struct HttpServer::Impl : node::ListenerServer {
       : setup(std::move(setup_of)),
         facts(facts_of(setup.node, setup.version)),
         history(facts),
-        router(facts, history, [](std::string_view, std::string_view) { return false; }) {}
+        management(setup.control),
+        router(facts, history, key_check(), handlers()) {}
 
   ~Impl() override {
     // First, as it asks this server for nothing more after it.
@@ -119,6 +121,21 @@ struct HttpServer::Impl : node::ListenerServer {
     io.stop();
     if (thread.joinable()) thread.join();
     for (auto& [index, door] : doors) door->waiting.clear();
+  }
+
+  KeyCheck key_check() {
+    return [this](std::string_view key, std::string_view scope) {
+      return setup.keys.is_good(key, scope, facts.now_ms() / 1000);
+    };
+  }
+
+  Handlers handlers() {
+    Handlers made;
+    made.management = [this](const Request& request, std::string_view path, std::string_view key,
+                             const Reply& reply) { management.handle(request, path, key, reply); };
+    made.api2 = [this](const Request& request, std::string_view path, std::string_view key,
+                       const Reply& reply) { management.handle_v2(request, path, key, reply); };
+    return made;
   }
 
   Result<std::uint16_t, std::string> open(std::size_t index,
@@ -189,6 +206,7 @@ struct HttpServer::Impl : node::ListenerServer {
   const Setup setup;
   const Facts facts;
   History history;
+  Management management;
   const Router router;
   mutable std::mutex mutex;                            // of doors and acceptors
   std::map<std::size_t, std::unique_ptr<Door>> doors;  // by the listener's index, kept for ever

@@ -14,6 +14,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "control/api_keys.h"
+#include "control/control.h"
 #include "node/log.h"
 #include "node/node.h"
 
@@ -23,6 +25,8 @@ class HttpServer {
  public:
   struct Setup {
     node::Node& node;
+    control::Control& control;
+    control::ApiKeys& keys;
     node::Log& log;
     std::string version;
   };
