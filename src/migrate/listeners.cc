@@ -97,7 +97,11 @@ std::string ListenerConverter::name_for(std::string_view port) {
 
 void ListenerConverter::convert_one(const Block& block) {
   std::string_view rest = block.head.value;
-  const std::string name = name_for(take_word(rest));
+  const std::string_view port = take_word(rest);
+  if (port.empty() || port.find_first_not_of("0123456789") != port.npos) {
+    return out_.remark(block.head, "names no port; the listener is left out");
+  }
+  const std::string name = name_for(port);
   const std::string kind = kind_of(block);
   convert_address(block, kind, name);
   convert_options(block, kind, name);

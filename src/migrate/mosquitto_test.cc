@@ -162,6 +162,12 @@ TEST_F(MigrateMosquitto, a_listener_with_a_name_for_an_address_is_left_out) {
   EXPECT_TRUE(says("# listener.tcp.p1883 = ADDRESS-OF-broker.example.org:1883\n"));
 }
 
+TEST_F(MigrateMosquitto, a_listener_without_a_port_is_left_out) {
+  convert("listener x#y\nlistener\n");
+  EXPECT_NE(remark(1).find("no port"), std::string::npos);
+  EXPECT_NE(remark(2).find("no port"), std::string::npos);
+}
+
 TEST_F(MigrateMosquitto, included_files_are_read_and_named) {
   files_["/d/10-a.conf"] = "listener 1883 127.0.0.1\n";
   files_["/d/20-b.conf"] = "max_inflight_messages 5\nfrobnicate 1\n";

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "auth/acl.h"
 #include "auth/hash.h"
 #include "auth/lines.h"
 #include "auth/password_file.h"
@@ -52,6 +53,12 @@ Rule rule_of(Kind kind, const std::string& user, std::string_view rest, std::siz
 bool is_touched(const Rule& rule, const Rule& deny) {
   const bool is_own = deny.kind == Kind::User && deny.user == rule.user;
   return (rule.kind != Kind::User || is_own) && filters_meet(rule.topic, deny.topic);
+}
+
+std::string text_of(const Rule& rule) {
+  const std::string_view word = rule.kind == Kind::Pattern ? "pattern" : "topic";
+  const bool is_both = rule.access.empty() || rule.access == "readwrite";
+  return fmt::format("{} {}{}{}", word, is_both ? "" : rule.access, is_both ? "" : " ", rule.topic);
 }
 
 class AclConverter {
@@ -108,6 +115,10 @@ class AclConverter {
           "is for clients without a user name, and none are admitted; here it would hold for "
           "everybody, so it is left out");
     }
+    const std::string user = rule.kind == Kind::User ? fmt::format("user {}\n", rule.user) : "";
+    if (const auto parsed = auth::parse_acl(user + text_of(rule)); !parsed) {
+      return fmt::format("is left out: {}", parsed.error().reason);
+    }
     for (const Rule& deny : rules_) {
       if (deny.access != "deny" || !is_touched(rule, deny)) continue;
       return fmt::format(
@@ -123,17 +134,18 @@ class AclConverter {
       out += fmt::format("# deny {}\n", rule.topic);
       return;
     }
-    const std::string_view word = rule.kind == Kind::Pattern ? "pattern" : "topic";
-    const std::string access =
-        rule.access.empty() || rule.access == "readwrite" ? std::string() : rule.access + " ";
+    const auto fault = fault_of(rule);
+    if (fault) {
+      remark(rule.line, fmt::format("`{}` {}", rule.topic, *fault));
+      out += fmt::format("# {}\n", text_of(rule));
+      return;
+    }
     if (rule.kind == Kind::User && rule.user != current) {
       out += fmt::format("\nuser {}\n", rule.user);
       current = rule.user;
     }
-    const auto fault = fault_of(rule);
-    if (fault) remark(rule.line, fmt::format("`{}` {}", rule.topic, *fault));
-    out += fmt::format("{}{} {}{}\n", fault ? "# " : "", word, access, rule.topic);
-    if (!fault && rule.kind == Kind::General && !was_general_said_) {
+    out += text_of(rule) + "\n";
+    if (rule.kind == Kind::General && !was_general_said_) {
       was_general_said_ = true;
       remark(rule.line,
              "rules before the first `user` are for clients without a user name in mosquitto, and "

@@ -64,8 +64,8 @@ TEST(MigrateAcl, what_a_deny_takes_away_is_not_given) {
       "user a\ntopic deny secret/#\ntopic #\ntopic open\nuser b\ntopic #\n"
       "pattern secret/%u\npattern public/%u\n");
   EXPECT_EQ(outcome.text, std::string(kHeader) +
-                              "# deny secret/#\n\nuser a\n# topic #\ntopic open\n\nuser b\ntopic "
-                              "#\n# pattern secret/%u\npattern public/%u\n");
+                              "# deny secret/#\n# topic #\n\nuser a\ntopic open\n\nuser b\n"
+                              "topic #\n# pattern secret/%u\npattern public/%u\n");
   ASSERT_EQ(outcome.remarks.size(), 3u);
   EXPECT_EQ(outcome.remarks[0].line, 2u);
   EXPECT_EQ(outcome.remarks[1].line, 3u);
@@ -77,6 +77,15 @@ TEST(MigrateAcl, lines_that_are_no_rules_are_remarked_on) {
   ASSERT_EQ(outcome.remarks.size(), 2u);
   EXPECT_EQ(outcome.remarks[0].line, 2u);
   EXPECT_EQ(outcome.remarks[1].line, 3u);
+}
+
+TEST(MigrateAcl, a_rule_that_we_would_refuse_does_not_spoil_the_others) {
+  std::string deep = "a";
+  for (int i = 0; i < 200; ++i) deep += "/a";
+  const Outcome outcome = acl_of("user a\ntopic " + deep + "\ntopic b\n");
+  EXPECT_NE(outcome.text.find("\ntopic b\n"), std::string::npos);
+  ASSERT_EQ(outcome.remarks.size(), 1u);
+  EXPECT_EQ(outcome.remarks[0].line, 2u);
 }
 
 TEST(FiltersMeet, where_one_topic_matches_both) {

@@ -66,6 +66,7 @@ class Root:
         run("tar", "-C", self.path, "-xf", tar or ROOT_TAR)
         run("mount", "-t", "proc", "proc", self.file("proc"))
         shutil.copy("/etc/resolv.conf", self.file("etc/resolv.conf"))
+        self.write("/etc/hosts", "127.0.0.1 localhost\n")
         with open(self.file("usr/sbin/policy-rc.d"), "w") as policy:
             policy.write("#!/bin/sh\nexit 101\n")
         os.chmod(self.file("usr/sbin/policy-rc.d"), 0o755)
