@@ -16,12 +16,17 @@ admin::Answer answer_not_available(Context&, const admin::Invocation& invocation
 Handlers all_handlers(ApiKeys& keys) {
   Handlers handlers;
   bind_cluster_commands(handlers);
+  bind_config_commands(handlers);
   bind_extension_commands(handlers);
   bind_key_commands(handlers, keys);
+  bind_listener_commands(handlers);
   bind_log_commands(handlers);
   bind_metrics_commands(handlers);
   bind_node_commands(handlers);
   bind_plugin_commands(handlers);
+  bind_retain_commands(handlers);
+  bind_route_commands(handlers);
+  bind_session_commands(handlers);
   for (const admin::Command& command : admin::commands()) {
     handlers.try_emplace(std::string(command.words), answer_not_available);
   }

@@ -87,6 +87,7 @@ void bind_metrics_commands(Handlers& handlers);
 void bind_node_commands(Handlers& handlers);
 void bind_plugin_commands(Handlers& handlers);
 void bind_retain_commands(Handlers& handlers);
+void bind_route_commands(Handlers& handlers);
 void bind_session_commands(Handlers& handlers);
 void bind_tls_commands(Handlers& handlers);
 void bind_trace_commands(Handlers& handlers);

@@ -36,6 +36,7 @@ ConnId Shard::accept(ConnInfo info) {
   conn.listener = static_cast<std::uint16_t>(info.listener);
   conn.peer = std::move(info.peer);
   conn.last_received = now_.instant;
+  conn.started_at = now_.wall;
   sweep_timers();
   if (!info.is_moved) {
     counters_.count(Plain::SocketOpen);

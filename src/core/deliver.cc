@@ -58,7 +58,7 @@ void Shard::deliver_qos0(Publication& publication, Session& session, bool retain
   Connection& conn = *connections_[slot];
   if (conn.outbox.is_blocked() && is_long(conn.blocked_messages)) slow_publisher(session);
   if (conn.outbox.is_blocked() && !may_queue_qos0(conn)) {
-    counters_.count(Plain::QueueMessageDrop);
+    count_lost(session, Plain::QueueMessageDrop);
     return;
   }
   const bool v5 = conn.is_v5();
@@ -116,8 +116,13 @@ void Shard::encode_packet(const mqtt::PublishHeader& header, Publication& public
 
 bool Shard::is_too_large(const Connection& conn, std::size_t packet_size) {
   if (conn.packet_size_max == 0 || packet_size <= conn.packet_size_max) return false;
-  counters_.count(Plain::QueueMessageDrop);
+  count_lost(*sessions_[conn.session], Plain::QueueMessageDrop);
   return true;
+}
+
+void Shard::count_lost(Session& session, Plain why) {
+  counters_.count(why);
+  ++session.dropped;
 }
 
 void Shard::send_packet(std::uint32_t slot, Publication& publication,
@@ -160,7 +165,7 @@ void Shard::enqueue(Publication& publication, Session& session, session::QueueEn
     return;
   }
   if (!session.is_online() && session::is_now_or_never(publication.view.expires_at)) {
-    counters_.count(Plain::QueueMessageExpired);
+    count_lost(session, Plain::QueueMessageExpired);
     return;
   }
   if (!make_room(session)) return;
@@ -213,7 +218,7 @@ bool Shard::make_room(Session& session) {
                         waiting >= count_max + inflight_room;
   const bool full = too_many || queue.bytes() > limits.bytes_max;
   if (!full) return true;
-  counters_.count(Plain::QueueMessageDrop);
+  count_lost(session, Plain::QueueMessageDrop);
   if (limits.order == config::QueueOrder::Fifo || count_max == 0) return false;
   return drop_oldest(session);
 }
@@ -289,7 +294,7 @@ void Shard::pump_queue(Session& session) {
     }
     if (entry.state == Delivery::Queued &&
         session::has_expired(entry.message->expires_at(), now_.wall)) {
-      counters_.count(Plain::QueueMessageExpired);
+      count_lost(session, Plain::QueueMessageExpired);
       expire_entry(session, index);
       continue;
     }

@@ -419,7 +419,7 @@ void Shard::on_block_loaded(Session& session, const PendingLoad& load, const sto
       // What the disk has lost cannot be delivered; it is counted, and the queue goes on.
       entry.state = Delivery::Done;
       counters_.raise(Gauge::StoreCorruptedRecords);
-      counters_.count(Plain::QueueMessageDrop);
+      count_lost(session, Plain::QueueMessageDrop);
     }
     queue.append_loaded(std::move(entry));
   }
@@ -453,7 +453,7 @@ void Shard::on_messages_loaded(Session& session, const store::Rows& rows) {
   }
   for (std::uint64_t seq : lost_) {
     if (seq < queue.head_seq()) continue;
-    counters_.count(Plain::QueueMessageDrop);
+    count_lost(session, Plain::QueueMessageDrop);
     finish_entry(session, static_cast<std::size_t>(seq - queue.head_seq()));
   }
   lost_.clear();

@@ -150,25 +150,29 @@ void Shard::on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& pack
       disconnect(slot, ReasonCode::TopicFilterInvalid, topic::text_of(parsed.error()));
       return;
     }
-    const auto id =
-        shared_.subscriptions.find({*session.mountpoint, parsed->filter, parsed->share_group});
-    const auto found = id ? find_subscription(session, *id) : session.subscriptions.end();
-    if (found == session.subscriptions.end()) {
-      codes.push_back(static_cast<std::uint8_t>(ReasonCode::NoSubscriptionExisted));
-      continue;
-    }
-    shared_.subscriptions.unsubscribe(*id, handle_of(session));
-    // The last one fills the hole: two pages change.
-    note_changed_page(static_cast<std::size_t>(found - session.subscriptions.begin()));
-    *found = session.subscriptions.back();
-    session.subscriptions.pop_back();
-    note_changed_page(session.subscriptions.size());
-    codes.push_back(static_cast<std::uint8_t>(ReasonCode::Success));
+    const bool is_removed = unsubscribe(session, *parsed);
+    codes.push_back(static_cast<std::uint8_t>(is_removed ? ReasonCode::Success
+                                                         : ReasonCode::NoSubscriptionExisted));
   }
   const bool durable = session.durable != nullptr && !changed_pages_.empty();
   if (durable) save_subscriptions(session);
   send_suback(slot, mqtt::PacketType::Unsuback, packet.packet_id, codes,
               durable ? When::AfterBatch : When::Now);
+}
+
+// False: there is no such subscription. Notes the pages that change.
+bool Shard::unsubscribe(Session& session, const topic::ParsedFilter& filter) {
+  const auto id =
+      shared_.subscriptions.find({*session.mountpoint, filter.filter, filter.share_group});
+  const auto found = id ? find_subscription(session, *id) : session.subscriptions.end();
+  if (found == session.subscriptions.end()) return false;
+  shared_.subscriptions.unsubscribe(*id, handle_of(session));
+  // The last one fills the hole: two pages change.
+  note_changed_page(static_cast<std::size_t>(found - session.subscriptions.begin()));
+  *found = session.subscriptions.back();
+  session.subscriptions.pop_back();
+  note_changed_page(session.subscriptions.size());
+  return true;
 }
 
 void Shard::send_suback(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,

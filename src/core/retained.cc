@@ -139,15 +139,19 @@ void Shard::continue_retained_jobs() {
   for (ConnId id : again) note_retained_ready(id);
 }
 
+bool Shard::expire_some_retained(std::size_t topics_max, std::size_t& expired) {
+  return shared_.retained.expire(now_.wall, topics_max, [&](const topic::RetainedView& retained) {
+    // Just above the version of what expired, and below that of any message that took its place.
+    effects_.batch.erase_newer(store::Space::Retained,
+                               retained_key(retained.mountpoint, retained.topic),
+                               version_of(retained.sequence) + 1);
+    ++expired;
+  });
+}
+
 void Shard::sweep_retained() {
-  const bool done =
-      shared_.retained.expire(now_.wall, 10000, [&](const topic::RetainedView& retained) {
-        // Just above the version of what expired, and below that of any message that took its
-        // place.
-        effects_.batch.erase_newer(store::Space::Retained,
-                                   retained_key(retained.mountpoint, retained.topic),
-                                   version_of(retained.sequence) + 1);
-      });
+  std::size_t expired = 0;
+  const bool done = expire_some_retained(10000, expired);
   const Duration interval = config().retained_sweep_interval;
   timers_.add(now_.instant + (done ? interval : milliseconds(10)),
               {TimerKind::RetainedSweep, 0, 0});

@@ -56,6 +56,7 @@ Session& Shard::create_session(std::string_view mountpoint_text, std::string_vie
   Session& session = *sessions_[slot];
   session.slot = slot;
   session.client_id = client_id;
+  session.started_at = now_.wall;
   session.mountpoint = mountpoint(mountpoint_text);
   session.hash = name_hash(mountpoint_text, client_id);
   session.created_generation = shared_.subscriptions.generation();

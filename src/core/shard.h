@@ -1,5 +1,6 @@
 // The inside of ShardCore: its state, and one declaration for each thing that can happen. The
 // bodies stand in files named after it; start reading at on_publish.cc.
+// tidy: long because the state of a shard and all that can happen to it belong side by side.
 #pragma once
 
 #include <array>
@@ -25,10 +26,12 @@
 #include "core/journal.h"
 #include "core/limits.h"
 #include "core/link_frame.h"
+#include "core/on_command.h"
 #include "core/shard_core.h"
 #include "core/state.h"
 #include "mqtt/decode.h"
 #include "mqtt/encode.h"
+#include "topic/function_view.h"
 #include "topic/retained_index.h"
 #include "topic/subscription_index.h"
 #include "topic/validate.h"
@@ -252,6 +255,8 @@ class Shard {
   bool may_queue_qos0(Connection& conn);
   // [MQTT-3.1.2-24]: counted as dropped.
   bool is_too_large(const Connection& conn, std::size_t packet_size);
+  // Counts a message that a session does not get.
+  void count_lost(Session& session, Plain why);
   void encode_packet(const mqtt::PublishHeader& header, Publication& publication,
                      Publication::Packet& packet);
   void send_packet(std::uint32_t slot, Publication& publication, const Publication::Packet& packet);
@@ -290,6 +295,7 @@ class Shard {
   void wake_retained(const Session& session);
   std::size_t retained_waiting_max() const;
   void sweep_retained();
+  bool expire_some_retained(std::size_t topics_max, std::size_t& expired);
   // Of a change of the retained index, on disk. Even: the number above is for its expiry.
   std::uint64_t version_of(std::uint64_t sequence) const {
     return shared_.retained_version_base + 2 * sequence;
@@ -297,6 +303,7 @@ class Shard {
   mqtt::ReasonCode subscribe(Session& session, const mqtt::SubscriptionView& subscription,
                              const topic::ParsedFilter& filter, std::uint32_t identifier,
                              bool& is_new);
+  bool unsubscribe(Session& session, const topic::ParsedFilter& filter);
   void note_changed_page(std::size_t index);
   std::vector<Subscription>::iterator find_subscription(Session& session, topic::FilterId filter);
 
@@ -430,6 +437,42 @@ class Shard {
   // Returns where to go on; no_slot: there are no more.
   std::uint32_t disconnect_listener(std::uint16_t listener, std::uint32_t from,
                                     std::uint32_t connections_max);
+  // Shows the sessions in at most so many places from `from` on; a visitor that returns false is
+  // shown that session again by the next slice. Returns where to go on.
+  using SessionVisitor = topic::FunctionView<bool(const SessionFacts&)>;
+  std::uint32_t scan_sessions(std::uint32_t from, std::uint32_t places_max,
+                              SessionVisitor visit) const;
+  using SubscriptionVisitor = topic::FunctionView<void(const SubscriptionFacts&)>;
+  std::uint32_t scan_subscriptions(SessionRef ref, std::uint32_t from,
+                                   std::uint32_t subscriptions_max,
+                                   SubscriptionVisitor visit) const;
+  WaitingMessages waiting_messages(SessionRef ref, std::size_t messages_max) const;
+  std::optional<SessionFacts> look_up(std::string_view mountpoint,
+                                      std::string_view client_id) const;
+  std::optional<SessionFacts> look_up(topic::SessionHandle handle) const;
+  const Session* find(SessionRef ref) const;
+  SessionFacts facts_of(const Session& session) const;
+  // These four: false, or nothing, where this shard has no such session.
+  bool disconnect_client(std::string_view mountpoint, std::string_view client_id, Cleanup cleanup);
+  bool unsubscribe_client(std::string_view mountpoint, std::string_view client_id,
+                          std::string_view filter);
+  // Asks the rules about the subscriptions before place `from`, as if the client had that user
+  // name, and removes what they refuse.
+  std::optional<Reauthorized> reauthorize(std::string_view mountpoint, std::string_view client_id,
+                                          std::string_view user, std::uint32_t from,
+                                          std::uint32_t questions_max);
+  struct MayDo {
+    bool publish = false;
+    bool subscribe = false;
+  };
+  std::optional<MayDo> ask_rules(std::string_view mountpoint, std::string_view client_id,
+                                 std::string_view topic);
+  void delete_retained(std::string_view mountpoint, std::string_view topic);
+  // The next part of a sweep. Returns how many messages went.
+  std::size_t expire_retained(std::size_t topics_max, bool& is_done);
+  // Who would get a message of this topic, apart from the members of share groups.
+  std::vector<topic::Subscriber> who_gets(std::string_view mountpoint, std::string_view topic,
+                                          std::vector<RouteGroup>& groups);
 
   // --- packets to clients (send.cc) ---
   // Sends now; when the current turn's batch is durable and other shards have confirmed what they

@@ -89,6 +89,7 @@ struct Connection {
   std::uint32_t slowed = 0;            // subscribers that it waits for
   std::uint32_t blocked_messages = 0;  // QoS 0 messages put into the outbox since it blocked
   std::uint64_t ask = 0;
+  WallTime started_at{0};
   Instant last_received{0};
   Instant rate_until{0};         // end of the second in which publishes are being counted
   std::uint32_t rate_count = 0;  // publishes taken in it
@@ -154,11 +155,13 @@ struct Session {
   std::string client_id;
   std::string user_name;
   std::uint32_t expiry_interval_s = 0;  // 0xFFFFFFFF: never
+  WallTime started_at{0};               // of a restored one when the process came up
   WallTime disconnected_at{0};          // 0: connected
   WallTime will_at{0};                  // when the delayed will is due; 0: no will is pending
   Instant timer_at{0};                  // when its SessionDue timer fires; 0: it has none
   std::vector<Subscription> subscriptions;
   session::OutboundQueue queue;
+  std::uint32_t dropped = 0;  // messages that were lost for it, at its bounds or by their age
   std::unique_ptr<std::vector<Publisher>> slowed;  // who waits until this session has read on
   Instant slowed_since{0};
   Instant no_patience_until{0};

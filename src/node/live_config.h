@@ -35,6 +35,7 @@ class LiveConfig {
 
   ConfigSnapshot snapshot() const;
   config::Settings settings() const;
+  const config::Settings& at_start() const { return at_start_; }
 
   // Every problem there is, or the snapshot with all of the changes.
   [[nodiscard]] Result<ConfigSnapshot, std::vector<SettingProblem>> set(

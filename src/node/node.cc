@@ -116,7 +116,7 @@ Node::Done Node::open_store() {
   options.sync = sync_mode(config_->message_store.sync);
   options.interval_ms = static_cast<std::uint32_t>(config_->message_store.sync_interval.ms);
   options.cache_bytes = config_->message_store.cache_bytes;
-  options.shards = shards_max;
+  options.shards = shards_max + 1;  // the last one is the operator's
   // During recovery no shard exists yet; what its batches complete is polled by the first turn.
   options.wake = [this](ShardId shard) {
     if (shard.value < waker_count_.load(std::memory_order_acquire)) wakers_[shard.value]->wake();
@@ -286,6 +286,31 @@ Result<std::size_t, std::string> Node::add_listener(const config::ListenerConfig
   }
   if (auto done = listeners_->admit(*index); !done) return failure(done.error());
   return *index;
+}
+
+std::vector<std::optional<std::string>> Node::read_rows(store::Space space,
+                                                        std::vector<std::string> keys,
+                                                        std::chrono::milliseconds patience) {
+  const std::lock_guard<std::mutex> lock(reader_mutex_);
+  const ShardId reader{shards_max};
+  const auto end = std::chrono::steady_clock::now() + patience;
+  const std::uint64_t id = next_read_++;
+  std::vector<std::optional<std::string>> values(keys.size());
+  store_->load_keys(reader, {id, space, std::move(keys)});
+  store::Completions completions;
+  while (true) {
+    store_->poll(reader, completions);
+    for (const store::LoadAnswer& answer : completions.loads) {
+      if (answer.id != id) continue;  // one that came too late
+      for (std::size_t i = 0; i < answer.rows.size() && i < values.size(); ++i) {
+        const store::Row row = answer.rows[i];
+        if (row.state == store::RowState::Value) values[i] = std::string(as_text(row.value));
+      }
+      return values;
+    }
+    if (std::chrono::steady_clock::now() >= end) return values;
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
 }
 
 void Node::disconnect_listener(std::size_t index) {

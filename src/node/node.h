@@ -49,6 +49,7 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   Listeners& listeners() { return *listeners_; }
+  topic::RetainedIndex& retained() { return *retained_; }
   std::size_t shard_count() const { return shards_.size(); }
   // By shard: the core's, and what only sockets know.
   const std::vector<core::Counters>& counters() const { return counters_; }
@@ -71,6 +72,7 @@ class Node {
   // --- settings, for any thread but the shards' ---
   ConfigSnapshot config() const { return live_.snapshot(); }
   config::Settings settings() const { return live_.settings(); }
+  config::Settings settings_at_start() const { return live_.at_start(); }
   // All of the changes, or the problems with them and none. In force when it returns, unless a
   // shard is stuck: then as soon as it goes on.
   using SetDone = Result<void, std::vector<SettingProblem>>;
@@ -85,6 +87,12 @@ class Node {
       const config::ListenerConfig& listener);
   // Ends the connections that came through it. Its clients are told (0x98).
   void disconnect_listener(std::size_t index);
+
+  // Values in the store by key, for an operator's questions: nothing for one that is not there, or
+  // was not read within `patience`. For any thread but the shards'.
+  std::vector<std::optional<std::string>> read_rows(store::Space space,
+                                                    std::vector<std::string> keys,
+                                                    std::chrono::milliseconds patience);
 
   // What the control thread does every second: rule files that changed, the state of the store.
   void tick();
@@ -128,6 +136,8 @@ class Node {
   std::unique_ptr<Hasher> hasher_;
   std::atomic<std::size_t> quiet_shards_{0};
   std::vector<std::unique_ptr<ShardThread>> shards_;
+  std::mutex reader_mutex_;  // one reader of rows at a time
+  std::uint64_t next_read_ = 1;
   std::mutex rules_mutex_;
   std::unique_ptr<RuleFiles> rules_;
   MemoryWatch memory_;
