@@ -58,13 +58,13 @@ void take_line(std::string_view line) {
   ::setenv(name.c_str(), value.c_str(), 0);
 }
 
-// /run is empty after every start of the machine.
+// /run is empty after every start of the machine. A folder that a run as root has left behind is
+// given to the user too.
 Result<void, std::string> make_run_folder(const passwd& user) {
-  if (::mkdir(kRunFolder, 0755) != 0) {
-    if (errno == EEXIST) return {};
+  if (::mkdir(kRunFolder, 0755) != 0 && errno != EEXIST) {
     return failure(fmt::format("cannot make {}: {}", kRunFolder, std::strerror(errno)));
   }
-  if (::chown(kRunFolder, user.pw_uid, user.pw_gid) != 0) {
+  if (::lchown(kRunFolder, user.pw_uid, user.pw_gid) != 0) {
     return failure(
         fmt::format("cannot give {} to {}: {}", kRunFolder, user.pw_name, std::strerror(errno)));
   }
