@@ -151,6 +151,24 @@ struct NodeConfig {
   Duration stop_patience = seconds(5);                // node.stop_timeout
 };
 
+// tcp_listen_options: those of Erlang's that have a counterpart.
+struct TcpOptions {
+  bool no_delay = true;     // nodelay
+  bool keep_alive = false;  // keepalive
+  // send_timeout with send_timeout_close: how long a client may take nothing of what it is sent
+  // before its connection is closed; 0: for ever.
+  Duration send_timeout = seconds(30);
+  std::uint32_t receive_buffer = 0;  // recbuf, bytes; 0: the system's
+  std::uint32_t send_buffer = 0;     // sndbuf
+};
+
+// What the transports of all listeners share.
+struct TransportConfig {
+  Duration crl_refresh_interval = seconds(60);            // 0: read once
+  std::uint64_t websocket_frame_bytes_max = 268'435'456;  // max_ws_frame_size, of one message
+  TcpOptions tcp;
+};
+
 enum class ListenerKind : std::uint8_t { Tcp, Ssl, Ws, Wss, Vmq, Vmqs, Http, Https };
 
 // recbuf, sndbuf and buffer of a listener's sockets, in bytes.
@@ -236,7 +254,10 @@ struct ListenerConfig {
   std::uint32_t header_value_max = 4096;  // bytes, http and websocket kinds
   std::vector<ListenerOption> options;    // set in the file, without a typed field above
 
-  bool is_mqtt() const { return kind == ListenerKind::Tcp; }
+  bool is_mqtt() const {
+    return kind == ListenerKind::Tcp || kind == ListenerKind::Ssl || kind == ListenerKind::Ws ||
+           kind == ListenerKind::Wss;
+  }
   bool is_http() const { return kind == ListenerKind::Http; }
   bool is_built() const { return is_mqtt() || is_http(); }
 };
@@ -257,6 +278,7 @@ struct Config {
   NodeConfig node;
   HttpConfig http;
   GraphiteConfig graphite;
+  TransportConfig transport;
   std::vector<ListenerConfig> listeners;  // in the order of kind, then name
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "config/listeners.h"
+#include "config/tcp_options.h"
 
 namespace vmq::config {
 
@@ -122,6 +123,13 @@ void check_listener_count(const Settings& settings, std::vector<ConfigError>& er
       {{}, "listener", fmt::format("there are more than {} listeners", kListenersMax), {}});
 }
 
+void check_tcp_options(const Settings& settings, std::vector<ConfigError>& errors) {
+  constexpr const char* key = "tcp_listen_options";
+  const EffectiveValue* value = settings.get(key);
+  const auto options = parse_tcp_options(value->value.text);
+  if (!options) errors.push_back({value->origin, key, options.error(), {}});
+}
+
 Result<Loaded, std::vector<ConfigError>> load_parsed(Parsed parsed) {
   Loaded loaded;
   std::vector<ConfigError> errors = std::move(parsed.errors);
@@ -130,6 +138,7 @@ Result<Loaded, std::vector<ConfigError>> load_parsed(Parsed parsed) {
   if (errors.empty()) {
     loaded.config = make_config(loaded.settings);
     check_listeners(loaded.settings, loaded.config.listeners, errors);
+    check_tcp_options(loaded.settings, errors);
   }
   if (!errors.empty()) {
     sort_errors(errors, parsed.files);

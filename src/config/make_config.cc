@@ -2,11 +2,13 @@
 // can be missing.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "base/expect.h"
 #include "config/listeners.h"
 #include "config/load.h"
+#include "config/tcp_options.h"
 
 namespace vmq::config {
 
@@ -285,6 +287,17 @@ void read_graphite(const Settings& settings, GraphiteConfig& graphite) {
   graphite.include_labels = settings.flag("graphite_include_labels");
 }
 
+void read_transport(const Settings& settings, TransportConfig& transport) {
+  transport.crl_refresh_interval = milliseconds(count(settings, "crl_refresh_interval"));
+  const EffectiveValue* frame = settings.get("max_ws_frame_size");
+  transport.websocket_frame_bytes_max = frame->value.is_word
+                                            ? std::numeric_limits<std::uint64_t>::max() / 2
+                                            : static_cast<std::uint64_t>(frame->value.number);
+  // A list that cannot be read is an error of its own (load.cc).
+  const auto options = parse_tcp_options(settings.text("tcp_listen_options"));
+  if (options) transport.tcp = *options;
+}
+
 }  // namespace
 
 Config make_config(const Settings& settings) {
@@ -303,6 +316,7 @@ Config make_config(const Settings& settings) {
   read_node(settings, config.node);
   read_http(settings, config.http);
   read_graphite(settings, config.graphite);
+  read_transport(settings, config.transport);
   config.listeners = make_listeners(settings);
   return config;
 }

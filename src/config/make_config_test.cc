@@ -75,6 +75,9 @@ TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_the_node) {
   EXPECT_EQ(made.node.overload_lag, own.node.overload_lag);
   EXPECT_EQ(made.node.server_reference, own.node.server_reference);
   EXPECT_EQ(made.node.stop_patience, own.node.stop_patience);
+  EXPECT_EQ(made.transport.crl_refresh_interval, own.transport.crl_refresh_interval);
+  EXPECT_EQ(made.transport.websocket_frame_bytes_max, own.transport.websocket_frame_bytes_max);
+  EXPECT_EQ(made.transport.tcp.send_timeout, own.transport.tcp.send_timeout);
   EXPECT_TRUE(made.listeners.empty());
 }
 

@@ -5,9 +5,9 @@ namespace vmq::config {
 namespace {
 
 constexpr Setting kHttpSettings[] = {
-    {"max_ws_frame_size", Type::Int, "268435456", kPlain, Built::NotBuilt,
-     "Longest WebSocket frame.", "infinity", Unit::Bytes, 1},
-    {"crl_refresh_interval", Type::Int, "60000", kHidden, Built::NotBuilt,
+    {"max_ws_frame_size", Type::Int, "268435456", kPlain, Built::Works,
+     "Longest WebSocket message, all its frames together.", "infinity", Unit::Bytes, 1},
+    {"crl_refresh_interval", Type::Int, "60000", kHidden, Built::Works,
      "How often revocation lists are read again; 0 reads them once.", "", Unit::Milliseconds, 0},
     {"http_modules", Type::Text,
      "[vmq_metrics_http,vmq_http_mgmt_api, vmq_status_http, vmq_health_http, vmq_http_v2_api]",

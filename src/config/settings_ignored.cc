@@ -25,7 +25,9 @@ constexpr Setting kIgnoredSettings[] = {
      "fanout|balance"},
     {"tcp_listen_options", Type::Text,
      "[{nodelay, true}, {linger, {true, 0}}, {send_timeout, 30000}, {send_timeout_close, true}]",
-     kHidden, Built::Ignored, "Erlang options of listening sockets."},
+     kHidden, Built::Works,
+     "Options of listening sockets as an Erlang list: nodelay, keepalive, recbuf, sndbuf, and "
+     "send_timeout with send_timeout_close. Others have no counterpart."},
     {"wait_for_proc", Type::Atom, "vmq_server_sup", kHidden, Built::Ignored,
      "Internal: process that must exist before plugins start."},
     {"default_schema_dir", Type::Directory, "off", kHidden, Built::Ignored,

@@ -27,6 +27,7 @@ Handlers all_handlers(ApiKeys& keys) {
   bind_retain_commands(handlers);
   bind_route_commands(handlers);
   bind_session_commands(handlers);
+  bind_tls_commands(handlers);
   for (const admin::Command& command : admin::commands()) {
     handlers.try_emplace(std::string(command.words), answer_not_available);
   }

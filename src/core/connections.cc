@@ -35,6 +35,10 @@ ConnId Shard::accept(ConnInfo info) {
   conn.phase = Connection::Phase::AwaitConnect;
   conn.listener = static_cast<std::uint16_t>(info.listener);
   conn.peer = std::move(info.peer);
+  if (!info.user_name.empty()) {
+    conn.extras = std::make_unique<ConnExtras>();
+    conn.extras->user_name = std::move(info.user_name);
+  }
   conn.last_received = now_.instant;
   conn.started_at = now_.wall;
   sweep_timers();
@@ -50,6 +54,12 @@ ConnId Shard::accept(ConnInfo info) {
   timers_.add(now_.instant + config().session.connect_timeout,
               {TimerKind::Connect, slot, conn.incarnation});
   return id_of(conn, slot);
+}
+
+Gauge Shard::active_gauge_of(const Connection& conn) const {
+  const config::ListenerKind kind = listener(conn).kind;
+  const bool is_websocket = kind == config::ListenerKind::Ws || kind == config::ListenerKind::Wss;
+  return is_websocket ? Gauge::ActiveMqttwsConnections : Gauge::ActiveMqttConnections;
 }
 
 ConnId Shard::id_of(const Connection& conn, std::uint32_t slot) const {

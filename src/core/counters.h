@@ -74,10 +74,11 @@ namespace vmq::core {
   X(AuthReceived, "mqtt_auth_received", "AUTH packets received")
 
 // Values that go up and down.
-#define VMQ_GAUGES(X)                                                                  \
-  X(TotalActiveConnections, "total_active_connections", "connections now")             \
-  X(ActiveMqttConnections, "active_mqtt_connections", "MQTT connections over TCP now") \
-  X(QueueProcesses, "queue_processes", "sessions now, connected or not")               \
+#define VMQ_GAUGES(X)                                                                            \
+  X(TotalActiveConnections, "total_active_connections", "connections now")                       \
+  X(ActiveMqttConnections, "active_mqtt_connections", "MQTT connections over TCP now")           \
+  X(ActiveMqttwsConnections, "active_mqttws_connections", "MQTT connections over WebSocket now") \
+  X(QueueProcesses, "queue_processes", "sessions now, connected or not")                         \
   X(StoreCorruptedRecords, "store_corrupted_records", "records that failed their checksum")
 
 // What the shell knows of the node as a whole, told once a second: X(identifier, name, kind, help).
@@ -97,6 +98,10 @@ namespace vmq::core {
   X(ReadsStalled, "socket_reads_stalled", Counter, "times a shard waited for another to read on") \
   X(HandedOver, "socket_handed_over", Counter, "connections moved to their client's shard")       \
   X(OverloadedShards, "overloaded_shards", Gauge, "shards that take no new clients")              \
+  X(HandshakesDone, "tls_handshakes", Counter, "TLS handshakes that succeeded")                   \
+  X(HandshakesResumed, "tls_handshakes_resumed", Counter, "of them, those of a known session")    \
+  X(OpeningsFailed, "socket_openings_failed", Counter, "connections that failed before MQTT")     \
+  X(OpeningsCut, "socket_openings_cut", Counter, "connections too slow to get to MQTT")           \
   X(PasswordHashes, "password_hashes", Counter, "passwords verified by computing their hash")     \
   X(PasswordsDropped, "password_questions_dropped", Counter, "log-ins not verified in time")      \
   X(SystemContextSwitches, "system_context_switches", Counter, "context switches of the process") \

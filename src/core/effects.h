@@ -26,12 +26,21 @@ struct Close {
   CloseHow how = CloseHow::Flush;
 };
 
+// What the shell knows of a connection when it is accepted.
+struct ConnInfo {
+  std::uint32_t listener = 0;  // index in Config::listeners
+  std::string peer;            // "address:port", for logs, hooks and session show
+  bool is_moved = false;       // from another shard, which has counted it already
+  std::string user_name = {};  // of a certificate, in place of CONNECT's; empty: CONNECT's counts
+};
+
 // The connection's client id lives on another shard: move the socket and its unread bytes (CONNECT
 // included) there. The core has forgotten the connection; the other shard's core gets on_accepted
 // and then the bytes.
 struct Handover {
   ConnId conn;
   std::uint8_t shard = 0;
+  ConnInfo info;  // for that on_accepted
 };
 
 // A question that takes time: does this password fit? Answered by on_verdict. Strings are owned:

@@ -143,8 +143,6 @@ std::vector<MetricRow> make_rows() {
            static_cast<std::size_t>(Timing::identifier));
   VMQ_TIMINGS(VMQ_ROW)
 #undef VMQ_ROW
-  rows.add("active_mqttws_connections", "MQTT connections over WebSocket now", gauge, Source::Zero,
-           0);
 #define VMQ_ROW(name, help)                      \
   rows.add(name, help, counter, Source::Zero, 0, \
            std::string_view(name).starts_with("mqtt_") ? Labels{old_version} : Labels{});

@@ -12,7 +12,7 @@ using mqtt::ReasonCode;
 void Shard::begin_authentication(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body,
                                  const mqtt::ConnectView& connect) {
   Connection& conn = *connections_[slot];
-  conn.extras = std::make_unique<ConnExtras>();
+  if (conn.extras == nullptr) conn.extras = std::make_unique<ConnExtras>();
   conn.extras->auth_method = *connect.authentication_method;
   conn.extras->connect_packet.assign(body.begin(), body.end());
   conn.extras->connect_flags = head.flags;
@@ -50,7 +50,8 @@ void Shard::on_auth(std::uint32_t slot, const mqtt::AuthView& packet) {
     const auto connect =
         mqtt::decode_connect(conn.extras->connect_flags, conn.extras->connect_packet, scratch);
     VMQ_EXPECT(connect.has_value());  // it was decoded before
-    client = {connect->client_id, listener(conn).mountpoint, connect->user_name, conn.peer};
+    client = {connect->client_id, listener(conn).mountpoint, user_name_of(conn, *connect),
+              conn.peer};
   }
   const ByteView data = packet.data.value_or(ByteView{});
   continue_authentication(slot, auth_step(hooks_of(conn), client, conn.extras->auth_method, data,
@@ -87,8 +88,9 @@ void Shard::continue_authentication(std::uint32_t slot, const AuthStep& step) {
   const std::vector<std::uint8_t> packet = std::move(conn.extras->connect_packet);
   conn.extras->auth_data = step.data;  // the last word of the exchange travels in CONNACK
   std::vector<std::uint8_t> scratch;
-  const auto connect = mqtt::decode_connect(conn.extras->connect_flags, packet, scratch);
+  auto connect = mqtt::decode_connect(conn.extras->connect_flags, packet, scratch);
   VMQ_EXPECT(connect.has_value());
+  connect->user_name = user_name_of(conn, *connect);
   complete_connect(slot, *connect, step.user_name);
 }
 

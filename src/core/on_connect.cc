@@ -68,7 +68,7 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
     drop(slot, CloseHow::Abort);
     return done;
   }
-  const auto decoded = mqtt::decode_connect(head.flags, body, scratch_);
+  auto decoded = mqtt::decode_connect(head.flags, body, scratch_);
   const std::optional<mqtt::Version> version = mqtt::connect_version(body);
   if (version) conn.version = *version;
   if (!decoded) {
@@ -82,6 +82,7 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
     refuse_connect(slot, reason, answered, mqtt::to_string(decoded.error()));
     return done;
   }
+  decoded->user_name = user_name_of(conn, *decoded);
   const mqtt::ConnectView& connect = *decoded;
   if (conn.is_above_rate) {
     counters_.count(PerVersion::ConnectReceived, conn.is_v5());
@@ -127,13 +128,22 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
 // True: the client belongs to another shard, and the connection is no longer ours.
 bool Shard::hand_over_to_home(std::uint32_t slot, std::string_view client_id) {
   if (client_id.empty()) return false;  // one that is drawn fits this shard
-  const Connection& conn = *connections_[slot];
+  Connection& conn = *connections_[slot];
   const std::uint8_t home = home_of(listener(conn).mountpoint, client_id);
   if (is_local(home)) return false;
-  effects_.handovers.push_back({id_of(conn, slot), home});
+  const std::string user = conn.extras == nullptr ? std::string() : conn.extras->user_name;
+  effects_.handovers.push_back(
+      {id_of(conn, slot), home, {conn.listener, std::move(conn.peer), true, user}});
   counters_.lower(Gauge::TotalActiveConnections);
   forget_silently(slot);
   return true;
+}
+
+// Whoever showed a certificate is who it names, whatever CONNECT says.
+std::optional<std::string_view> Shard::user_name_of(const Connection& conn,
+                                                    const mqtt::ConnectView& connect) {
+  if (conn.extras == nullptr || conn.extras->user_name.empty()) return connect.user_name;
+  return conn.extras->user_name;
 }
 
 void Shard::refuse_connect(std::uint32_t slot, mqtt::ReasonCode reason, bool answered,
@@ -319,7 +329,7 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
     session.will = std::make_unique<Will>(
         Will{session::Message::make(view), will.delay_interval, will.message_expiry_interval});
   }
-  counters_.raise(Gauge::ActiveMqttConnections);
+  counters_.raise(active_gauge_of(conn));
   // A durable session that is to end with this connection stays on disk until then: it may owe what
   // is only there.
   if (!session.clean && session.durable == nullptr) make_durable(session);

@@ -103,7 +103,7 @@ void Shard::go_offline(Session& session, bool with_will) {
   connections_[slot]->session = no_slot;
   session.conn = ConnId{};
   release_publishers(session);
-  counters_.lower(Gauge::ActiveMqttConnections);
+  counters_.lower(active_gauge_of(*connections_[slot]));
   session.disconnected_at = now_.wall;
   if (!with_will) session.will.reset();
   // The will waits for its delay, but not longer than the session lives [MQTT-3.1.3-9].

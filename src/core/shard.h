@@ -183,6 +183,7 @@ class Shard {
   void on_closed(ConnId id, CloseCause cause);
   Connection* find(ConnId id);
   ConnId id_of(const Connection& conn, std::uint32_t slot) const;
+  Gauge active_gauge_of(const Connection& conn) const;
   void forget(std::uint32_t slot);
   void forget_silently(std::uint32_t slot);
   // Ends a connection: v5 clients are told why. The session learns of it at once.
@@ -197,6 +198,8 @@ class Shard {
   // --- one file a packet ---
   Taken on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body);
   bool hand_over_to_home(std::uint32_t slot, std::string_view client_id);
+  static std::optional<std::string_view> user_name_of(const Connection& conn,
+                                                      const mqtt::ConnectView& connect);
   void refuse_connect(std::uint32_t slot, mqtt::ReasonCode reason, bool answered,
                       std::string_view text);
   std::optional<mqtt::ReasonCode> check_connect(const Connection& conn,

@@ -35,13 +35,6 @@ struct ShardSetup;
 struct RecoveredShard;
 class Shard;
 
-// What the shell knows of a connection when it is accepted.
-struct ConnInfo {
-  std::uint32_t listener = 0;  // index in Config::listeners
-  std::string peer;            // "address:port", for logs, hooks and session show
-  bool is_moved = false;       // from another shard, which has counted it already
-};
-
 // What became of bytes offered to on_bytes.
 struct Taken {
   std::size_t consumed = 0;  // of the bytes offered; the shell keeps the rest and offers it again,

@@ -38,6 +38,7 @@ struct ConnExtras {
   Ring<RetainedJob> retained_jobs;      // the first one is at work, or waits for the client
   std::vector<std::string> aliases_in;  // by alias - 1; empty: not set
   std::vector<std::string> aliases_out;
+  std::string user_name;  // that the connection came with, in place of CONNECT's
   // Enhanced authentication: the method of CONNECT, the plugin's state, and CONNECT itself until it
   // succeeds.
   std::string auth_method;

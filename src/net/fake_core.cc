@@ -23,7 +23,7 @@ Taken Shard::take(ConnId conn, ByteView bytes) {
       return taken;
     }
     if (op == 'h') {
-      effects.handovers.push_back({conn, 1});
+      effects.handovers.push_back({conn, 1, conns[conn.slot()].info});
       conns[conn.slot()].is_open = false;
       taken.paused = true;
       return taken;
@@ -68,13 +68,16 @@ void ShardCore::end_turn(Effects& out) {
 
 ConnId ShardCore::on_accepted(ConnInfo info) {
   VMQ_EXPECT(shard_->in_turn);
-  shard_->peers.push_back(std::move(info.peer));
+  shard_->users.push_back(info.user_name);
+  shard_->peers.push_back(info.peer);
   std::uint32_t slot = 0;
   while (slot < shard_->conns.size() && shard_->conns[slot].is_open) ++slot;
   if (slot == shard_->conns.size()) shard_->conns.emplace_back();
   shard_->conns[slot].is_open = true;
   shard_->conns[slot].is_released = false;
   ++shard_->conns[slot].incarnation;
+  shard_->conns[slot].info = std::move(info);
+  shard_->conns[slot].info.is_moved = true;
   return shard_->id(slot);
 }
 

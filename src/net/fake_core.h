@@ -28,11 +28,13 @@ class Shard {
     bool is_open = false;
     bool is_released = false;  // paused frames are taken from now on
     session::Outbox outbox;
+    ConnInfo info;  // for a hand-over
   };
   std::vector<Conn> conns;
   std::vector<std::string> frames;
   std::vector<CloseCause> closed;
   std::vector<std::string> peers;
+  std::vector<std::string> users;
   std::size_t drained = 0;
   std::size_t turn_frames_max = ~std::size_t{0};
   std::size_t turn_frames = 0;

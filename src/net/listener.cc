@@ -43,14 +43,18 @@ Result<bool, std::string> expect_free(const SocketAddress& address) {
   return true;
 }
 
-// Accepted sockets inherit TCP_NODELAY and the buffer sizes, so they need no call of their own.
+// Accepted sockets inherit these options, so they need no call of their own.
 Result<Fd, std::string> listen_on(const SocketAddress& address, const ListenerSpec& spec) {
   Fd fd = new_socket(address);
   if (!fd.is_open()) return failure(system_error(address, "open a socket for"));
   if (!spec.is_domain_socket) {
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
-    set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, spec.no_delay ? 1 : 0);
+    if (spec.keep_alive) set_option(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (spec.send_timeout.ms > 0) {
+      set_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(spec.send_timeout.ms));
+    }
   }
   if (spec.receive_buffer != 0) {
     set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, static_cast<int>(spec.receive_buffer));

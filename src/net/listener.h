@@ -11,10 +11,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "net/address.h"
 #include "net/fd.h"
 
 namespace vmq::net {
+
+struct Transport;
 
 struct ListenerSpec {
   std::uint32_t index = 0;  // names the listener towards the core
@@ -25,12 +28,17 @@ struct ListenerSpec {
   int backlog = 4096;
   std::uint32_t receive_buffer = 0;  // 0: the system's
   std::uint32_t send_buffer = 0;
+  bool no_delay = true;
+  bool keep_alive = false;
+  // How long a client may take nothing of what it is sent; 0: for ever. (TCP_USER_TIMEOUT)
+  Duration send_timeout;
 };
 
 // What all shards know of one listener. Lives as long as the node.
 struct ListenerShared {
   std::uint32_t index = 0;
   std::uint32_t connections_max = 0;
+  std::shared_ptr<const Transport> transport;  // null: MQTT straight over the socket
   // Of all shards together. Changed once a connection, so sharing it costs nothing that counts.
   std::atomic<std::uint32_t> connections{0};
 };

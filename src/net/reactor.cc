@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/expect.h"
@@ -42,6 +43,9 @@ Reactor::~Reactor() {
   for (Lingering& lingering : lingering_) {
     if (lingering.fd >= 0) close_fd(lingering.fd, lingering.listener);
   }
+  for (Opening& opening : openings_) {
+    if (opening.fd >= 0) close_fd(opening.fd, opening.listener);
+  }
 }
 
 epoll_event Reactor::event_for(Kind kind, std::uint32_t index, std::uint32_t events) {
@@ -78,6 +82,9 @@ void Reactor::stop_accepting() {
   is_closed_ = true;
   for (Door& door : doors_) door.socket.fd.close();
   has_resting_ = false;
+  for (std::uint32_t i = 0; i < openings_.size(); ++i) {
+    if (openings_[i].fd >= 0) drop_opening(i);
+  }
 }
 
 void Reactor::wait(int timeout_ms) {
@@ -97,12 +104,17 @@ void Reactor::wait(int timeout_ms) {
   VMQ_EXPECT(count >= 0 || errno == EINTR);
   waker_.begin_turn();
   event_next_ = 0;
+  handshake_steps_left_ = limits_.handshake_steps_max;
   event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
 int Reactor::own_timeout() const {
   std::int64_t timeout = -1;
   if (!linger_due_.empty()) timeout = std::max<std::int64_t>(0, (linger_due_.front().at - now_).ms);
+  if (!opening_due_.empty()) {
+    const std::int64_t due = std::max<std::int64_t>(0, (opening_due_.top().at - now_).ms);
+    timeout = timeout < 0 ? due : std::min(timeout, due);
+  }
   if (has_resting_) {
     const std::int64_t rest = std::max<std::int64_t>(0, (rest_until_ - now_).ms);
     timeout = timeout < 0 ? rest : std::min(timeout, rest);
@@ -124,6 +136,7 @@ void Reactor::offer_ready(Instant now) {
   for (core::ConnId conn : closed_) core_.on_closed(conn, core::CloseCause::PeerClosed);
   closed_.clear();
   end_due_lingering();
+  end_due_openings();
   if (has_resting_ && now_ >= rest_until_) end_rests();
 
   // Kept bytes first: they came before what waits in the sockets.
@@ -147,6 +160,9 @@ void Reactor::on_event(const epoll_event& event) {
       return;
     case Kind::Lingering:
       return on_lingering(index, event.events);
+    case Kind::Opening:
+      if (!is_stalled_) on_opening(index, event.events);
+      return;
     case Kind::Waker:
       return waker_.drain();
   }
@@ -196,7 +212,7 @@ Reactor::Socket* Reactor::find(core::ConnId conn) {
   return socket.fd >= 0 && socket.conn == conn ? &socket : nullptr;
 }
 
-bool Reactor::add(core::ConnId conn, int fd, ListenerShared* listener) {
+bool Reactor::add(core::ConnId conn, int fd, ListenerShared* listener, Known known) {
   const std::uint32_t slot = conn.slot();
   if (slot >= sockets_.size()) sockets_.resize(slot + 1);
   Socket& socket = sockets_[slot];
@@ -208,8 +224,9 @@ bool Reactor::add(core::ConnId conn, int fd, ListenerShared* listener) {
   socket.flags = ReadArmed;
   ++connection_count_;
   epoll_event event = event_for(Kind::Connection, slot, EPOLLIN);
-  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return true;
-  on_trouble_("epoll_add_failed", errno);
+  const int operation = known == Known::Yes ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (epoll_ctl(epoll_.get(), operation, fd, &event) == 0) return true;
+  on_trouble_({"epoll_add_failed", std::strerror(errno), {}, 0});
   end(socket, core::CloseCause::ReadError);
   return false;
 }
@@ -225,6 +242,7 @@ void Reactor::end(Socket& socket, core::CloseCause cause) {
 void Reactor::free_socket(Socket& socket) {
   socket.conn = {};
   socket.tail.clear();
+  socket.stages.reset();
   socket.listener = nullptr;
   socket.fd = -1;
   socket.flags = 0;
@@ -240,15 +258,18 @@ void Reactor::resume(std::span<const core::ConnId> conns) {
   }
 }
 
-std::optional<MovedSocket> Reactor::release(core::ConnId conn) {
+std::optional<MovedSocket> Reactor::release(core::Handover& handover) {
+  const core::ConnId conn = handover.conn;
   if (Socket* socket = find(conn)) {
     MovedSocket moved = take_out(*socket);
+    moved.info = std::move(handover.info);
     free_socket(*socket);
     return moved;
   }
   for (std::size_t i = 0; i < displaced_.size(); ++i) {
     if (displaced_[i].conn != conn) continue;
     MovedSocket moved = take_out(displaced_[i]);
+    moved.info = std::move(handover.info);
     displaced_.erase(displaced_.begin() + static_cast<std::ptrdiff_t>(i));
     --connection_count_;
     return moved;
@@ -259,15 +280,20 @@ std::optional<MovedSocket> Reactor::release(core::ConnId conn) {
 MovedSocket Reactor::take_out(Socket& socket) {
   if (!socket.has(Unwatched)) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.fd, nullptr);
   socket_counters_.handed_over.add(1);
-  return {Fd(socket.fd), socket.listener, std::move(socket.tail)};
+  return {Fd(socket.fd), socket.listener, std::move(socket.tail), std::move(socket.stages), {}};
 }
 
 void Reactor::adopt(MovedSocket moved) {
   const int fd = moved.fd.release();
-  const core::ConnId conn = core_.on_accepted({moved.listener->index, peer_text(fd), true});
-  if (!add(conn, fd, moved.listener)) return;
+  const core::ConnId conn = core_.on_accepted(std::move(moved.info));
+  if (!add(conn, fd, moved.listener, Known::No)) return;
   Socket& socket = sockets_[conn.slot()];
   socket.tail = std::move(moved.unread);
+  socket.stages = std::move(moved.stages);
+  if (socket.stages != nullptr && socket.stages->has_pending()) {
+    socket.set(WriteArmed);
+    rearm(socket);
+  }
   if (socket.tail.empty()) return;
   socket.set(Paused);  // nothing new is read before what was read by the other shard
   resume(std::span(&conn, 1));

@@ -36,7 +36,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +48,7 @@
 #include "net/counters.h"
 #include "net/fd.h"
 #include "net/listener.h"
+#include "net/stages.h"
 #include "net/tail.h"
 #include "net/waker.h"
 
@@ -56,6 +59,8 @@ struct MovedSocket {
   Fd fd;
   ListenerShared* listener = nullptr;
   Tail unread;
+  std::unique_ptr<Stages> stages;
+  core::ConnInfo info;
 };
 
 struct ReactorLimits {
@@ -63,11 +68,22 @@ struct ReactorLimits {
   Duration linger_max = milliseconds(1500);  // for a graceful close to be finished by the peer
   std::size_t lingering_max = 8192;
   Duration accept_pause = milliseconds(100);
+  // Connections that are not MQTT yet: in a handshake, or before their request's end.
+  std::size_t openings_max = 1024;
+  // TLS handshakes taken a step further each time that sockets are waited for: a step costs up to
+  // a millisecond, and nobody else is served meanwhile.
+  std::size_t handshake_steps_max = 4;
+  Duration trouble_interval = seconds(1);  // between two reports about clients
 };
 
-// Something an operator should know, at a moment when it cannot be returned to anybody: name and
-// errno.
-using OnTrouble = std::function<void(std::string_view event, int error)>;
+// Something an operator should know, at a moment when it cannot be returned to anybody.
+struct Trouble {
+  std::string_view event;
+  std::string_view reason;
+  std::string_view peer;     // empty: nobody's
+  std::uint64_t untold = 0;  // reports left out since the last one
+};
+using OnTrouble = std::function<void(const Trouble&)>;
 
 class Reactor {
  public:
@@ -101,7 +117,7 @@ class Reactor {
   void write(std::span<const core::ConnId> touched);
   void close(std::span<const core::Close> closes);
   void resume(std::span<const core::ConnId> conns);
-  std::optional<MovedSocket> release(core::ConnId conn);
+  std::optional<MovedSocket> release(core::Handover& handover);
 
   // REQUIRES: the core's turn is open. Takes a connection in that another shard released.
   void adopt(MovedSocket socket);
@@ -110,6 +126,8 @@ class Reactor {
   std::size_t connection_count() const { return connection_count_; }
   // Closed by the core, not yet by the peer.
   std::size_t lingering_count() const { return lingering_count_; }
+  // Not known to the core yet.
+  std::size_t opening_count() const { return opening_count_; }
 
  private:
   enum Flag : std::uint8_t {
@@ -125,6 +143,7 @@ class Reactor {
     core::ConnId conn;
     Tail tail;
     ListenerShared* listener = nullptr;
+    std::unique_ptr<Stages> stages;  // null: what is read and written is MQTT itself
     int fd = -1;
     std::uint8_t flags = 0;
 
@@ -144,6 +163,19 @@ class Reactor {
     std::size_t sent = 0;
     std::size_t discarded = 0;
   };
+  // A connection whose stages do not agree yet.
+  struct Opening {
+    int fd = -1;
+    std::uint32_t incarnation = 0;
+    ListenerShared* listener = nullptr;
+    std::unique_ptr<Stages> stages;
+  };
+  struct OpeningDue {
+    Instant at;
+    std::uint32_t index = 0;
+    std::uint32_t incarnation = 0;
+    bool operator<(const OpeningDue& other) const { return other.at < at; }  // soonest on top
+  };
   struct LingerDue {
     Instant at;
     std::uint32_t index = 0;
@@ -155,14 +187,15 @@ class Reactor {
   };
 
   // What an event is about: kind in the high half, index in the low one.
-  enum class Kind : std::uint32_t { Connection, Door, Lingering, Waker };
+  enum class Kind : std::uint32_t { Connection, Door, Lingering, Opening, Waker };
   static epoll_event event_for(Kind kind, std::uint32_t index, std::uint32_t events);
 
   // reactor.cc
   void on_event(const epoll_event& event);
   void on_connection(std::uint32_t slot, std::uint32_t events);
   Socket* find(core::ConnId conn);
-  bool add(core::ConnId conn, int fd, ListenerShared* listener);
+  enum class Known { No, Yes };  // to epoll
+  bool add(core::ConnId conn, int fd, ListenerShared* listener, Known known);
   void rearm(Socket& socket);
   void end(Socket& socket, core::CloseCause cause);
   void free_socket(Socket& socket);
@@ -171,12 +204,36 @@ class Reactor {
 
   // reactor_accept.cc
   void accept_ready(Door& door);
-  void rest(Door& door, int error);
+  bool has_room(Door& door);
+  void rest(Door& door, std::string_view reason);
   void end_rests();
+
+  // reactor_open.cc
+  void begin_opening(int fd, ListenerShared* listener, std::string peer);
+  void on_opening(std::uint32_t index, std::uint32_t events);
+  void finish_opening(std::uint32_t index, ByteView bytes);
+  void fail_opening(std::uint32_t index);
+  void drop_opening(std::uint32_t index);
+  void free_opening(Opening& opening, std::uint32_t index);
+  void end_due_openings();
+  bool send_staged(int fd, Stages& stages, ByteView bytes);
+  bool send_pending(int fd, Stages& stages);
+  void report(const char* stage, std::string_view reason, std::string_view peer);
+
+  // reactor_staged.cc
+  void read_staged(Socket& socket);
+  void offer_staged(Socket& socket, std::uint8_t* buffer, std::size_t kept, std::size_t size);
+  void answer(Socket& socket);
+  void stop_answering(Socket& socket);
+  bool flush_staged(Socket& socket, session::Outbox& outbox);
+  std::size_t gather(const session::Outbox& outbox);
+  void end_staged(Socket& socket, core::CloseCause cause);
+  void append_unsent(Socket& socket, std::vector<std::uint8_t>& unsent);
 
   // reactor_read.cc
   void read(Socket& socket);
   void read_behind_tail(Socket& socket);
+  void offer_behind_tail(Socket& socket, ByteView behind);
   bool check_read(Socket& socket, ssize_t count);
   void offer(Socket& socket, ByteView bytes);
   void offer_tail(Socket& socket);
@@ -193,6 +250,8 @@ class Reactor {
   void linger(Socket& socket);
   void on_lingering(std::uint32_t index, std::uint32_t events);
   bool send_last(Lingering& lingering);
+  Lingering& new_lingering(int fd, ListenerShared* listener, std::uint32_t& index);
+  void begin_lingering(Lingering& lingering, std::uint32_t index);
   void end_lingering(std::uint32_t index);
   void end_due_lingering();
   void close_fd(int fd, ListenerShared* listener);
@@ -229,6 +288,15 @@ class Reactor {
   std::vector<std::uint32_t> free_lingering_;
   std::deque<LingerDue> linger_due_;  // by time, since all linger equally long
   std::size_t lingering_count_ = 0;
+
+  std::vector<Opening> openings_;
+  std::vector<std::uint32_t> free_openings_;
+  std::priority_queue<OpeningDue> opening_due_;
+  std::size_t opening_count_ = 0;
+  std::size_t handshake_steps_left_ = 0;
+  std::vector<std::uint8_t> wire_;  // what stages have made for a socket
+  Instant report_at_{0};
+  std::uint64_t untold_ = 0;
 
   std::unique_ptr<std::uint8_t[]> buffer_;  // everything is read here first
   std::array<iovec, 1024> iov_;             // UIO_MAXIOV: what the kernel takes a call

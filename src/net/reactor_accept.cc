@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "net/address.h"
 #include "net/reactor.h"
@@ -17,7 +18,9 @@ constexpr int accepts_per_event = 64;
 void Reactor::accept_ready(Door& door) {
   if (!door.socket.fd.is_open() || door.is_resting) return;
   ListenerShared& shared = *door.socket.shared;
+  const bool is_staged = shared.transport != nullptr;
   for (int i = 0; i < accepts_per_event; ++i) {
+    if (is_staged && !has_room(door)) return;
     SocketAddress peer;
     peer.size = sizeof peer.storage;
     const int fd =
@@ -25,7 +28,7 @@ void Reactor::accept_ready(Door& door) {
     if (fd < 0) {
       if (errno == EAGAIN) return;
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        return rest(door, errno);
+        return rest(door, std::strerror(errno));
       }
       continue;  // that client is gone already
     }
@@ -35,15 +38,27 @@ void Reactor::accept_ready(Door& door) {
       socket_counters_.accept_refused.add(1);
       continue;
     }
-    add(core_.on_accepted({shared.index, address_text(peer)}), fd, &shared);
+    if (is_staged) {
+      begin_opening(fd, &shared, address_text(peer));
+      continue;
+    }
+    add(core_.on_accepted({shared.index, address_text(peer)}), fd, &shared, Known::No);
   }
+}
+
+// A listener whose clients have something to do before MQTT waits while too many are at it; those
+// of other listeners come in.
+bool Reactor::has_room(Door& door) {
+  if (opening_count_ < limits_.openings_max) return true;
+  rest(door, "too many connections are on their way to MQTT");
+  return false;
 }
 
 // Out of file descriptors or memory: the listener would be ready for ever, and every round would
 // fail. Its clients wait in the backlog for a moment.
-void Reactor::rest(Door& door, int error) {
+void Reactor::rest(Door& door, std::string_view reason) {
   socket_counters_.accept_paused.add(1);
-  on_trouble_("accept_paused", error);
+  on_trouble_({"accept_paused", reason, {}, 0});
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, door.socket.fd.get(), nullptr);
   door.is_resting = true;
   has_resting_ = true;

@@ -22,8 +22,9 @@ void Reactor::close(std::span<const core::Close> closes) {
     Socket* socket = find(closing.conn);
     if (socket == nullptr) continue;
     closed_.push_back(closing.conn);
-    const bool has_ended =
-        closing.how == core::CloseHow::Ended && core_.outbox(closing.conn).empty();
+    const bool has_ended = closing.how == core::CloseHow::Ended &&
+                           core_.outbox(closing.conn).empty() &&
+                           socket->stages == nullptr;  // they have a goodbye of their own
     const bool is_graceful = closing.how != core::CloseHow::Abort && !has_ended &&
                              !socket->has(WriteDead) && !socket->has(Unwatched);
     if (is_graceful && lingering_count_ < limits_.lingering_max) {
@@ -39,25 +40,38 @@ void Reactor::close(std::span<const core::Close> closes) {
 
 // From here on the socket has left the core's connection: its slot may be used again.
 void Reactor::linger(Socket& socket) {
+  std::uint32_t index = 0;
+  Lingering& lingering = new_lingering(socket.fd, socket.listener, index);
+  session::Outbox& outbox = core_.outbox(socket.conn);
+  if (socket.stages != nullptr) {
+    append_unsent(socket, lingering.unsent);
+  } else {
+    for (std::size_t i = 0; i < outbox.piece_count(); ++i) {
+      const session::Piece& piece = outbox.piece(i);
+      lingering.unsent.insert(lingering.unsent.end(), piece.data, piece.data + piece.size);
+    }
+  }
+  outbox.clear(core_.pieces_pool());
+  free_socket(socket);
+  begin_lingering(lingering, index);
+}
+
+Reactor::Lingering& Reactor::new_lingering(int fd, ListenerShared* listener, std::uint32_t& index) {
   if (free_lingering_.empty()) {
     free_lingering_.push_back(static_cast<std::uint32_t>(lingering_.size()));
     lingering_.emplace_back();
   }
-  const std::uint32_t index = free_lingering_.back();
+  index = free_lingering_.back();
   free_lingering_.pop_back();
   ++lingering_count_;
   Lingering& lingering = lingering_[index];
-  lingering.fd = socket.fd;
-  lingering.listener = socket.listener;
+  lingering.fd = fd;
+  lingering.listener = listener;
   lingering.sent = lingering.discarded = 0;
-  session::Outbox& outbox = core_.outbox(socket.conn);
-  for (std::size_t i = 0; i < outbox.piece_count(); ++i) {
-    const session::Piece& piece = outbox.piece(i);
-    lingering.unsent.insert(lingering.unsent.end(), piece.data, piece.data + piece.size);
-  }
-  outbox.clear(core_.pieces_pool());
-  free_socket(socket);
+  return lingering;
+}
 
+void Reactor::begin_lingering(Lingering& lingering, std::uint32_t index) {
   const bool is_sent = send_last(lingering);
   const std::uint32_t events = EPOLLIN | (is_sent ? 0u : EPOLLOUT);
   epoll_event event = event_for(Kind::Lingering, index, events);

@@ -20,6 +20,8 @@ constexpr std::size_t small_tail_max = 4096;
 }  // namespace
 
 void Reactor::read(Socket& socket) {
+  if (socket.stages != nullptr) [[unlikely]]
+    return read_staged(socket);
   const std::size_t kept = socket.tail.size();
   if (kept > small_tail_max) return read_behind_tail(socket);
   std::uint8_t* buffer = core_.read_buffer(limits_.read_bytes_max);
@@ -46,7 +48,12 @@ void Reactor::read_behind_tail(Socket& socket) {
   const auto received = static_cast<std::size_t>(count);
   tail.appended(std::min(received, room));
   if (received < room) return;
-  ByteView behind{buffer_.get(), received - room};
+  offer_behind_tail(socket, {buffer_.get(), received - room});
+}
+
+// REQUIRES: the tail is not empty and has no room left. `behind` is what follows it.
+void Reactor::offer_behind_tail(Socket& socket, ByteView behind) {
+  Tail& tail = socket.tail;
   // The tail is full: its packet is complete, or it has only reached what memory it was given in
   // advance.
   while (!tail.empty() && tail.room_size() == 0) {
@@ -99,6 +106,9 @@ void Reactor::offer_kept(core::ConnId conn) {
   socket->unset(Paused);
   if (!socket->tail.empty()) offer_tail(*socket);
   if (socket->has(Paused)) return;
+  if (socket->stages != nullptr && socket->stages->has_ended()) {
+    return end_staged(*socket, core::CloseCause::PeerClosed);
+  }
   if (!socket->has(ReadArmed) || socket->has(Unwatched)) {
     socket->set(ReadArmed);
     rearm(*socket);

@@ -75,7 +75,7 @@ class ReactorTest : public ::testing::Test {
     listener_ = std::move(*opened);
     reactor_ = std::make_unique<Reactor>(
         core_, waker_, counters_, socket_counters_, ReactorLimits{},
-        [this](std::string_view event, int) { troubles_.emplace_back(event); });
+        [this](const Trouble& trouble) { troubles_.emplace_back(trouble.event); });
     reactor_->listen(std::move(listener_.sockets[0]));
   }
 
@@ -92,8 +92,8 @@ class ReactorTest : public ::testing::Test {
       core_.end_turn(effects);
       reactor_->write(effects.touched);
       reactor_->close(effects.closes);
-      for (const core::Handover& handover : effects.handovers) {
-        if (auto moved = reactor_->release(handover.conn)) to_adopt_.push_back(std::move(*moved));
+      for (core::Handover& handover : effects.handovers) {
+        if (auto moved = reactor_->release(handover)) to_adopt_.push_back(std::move(*moved));
       }
       reactor_->resume(effects.resumes);
       core_.release_turn_memory();

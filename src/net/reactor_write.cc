@@ -31,6 +31,8 @@ void Reactor::write_one(Socket& socket) {
 
 // True: the outbox is empty.
 bool Reactor::flush(Socket& socket, session::Outbox& outbox) {
+  if (socket.stages != nullptr) [[unlikely]]
+    return flush_staged(socket, outbox);
   session::PiecesPool& pool = core_.pieces_pool();
   while (!outbox.empty()) {
     std::size_t offered = 0;

@@ -6,12 +6,14 @@
 
 #include "base/expect.h"
 #include "config/listeners.h"
+#include "net/transport.h"
+#include "node/clock.h"
 
 namespace vmq::node {
 namespace {
 
 net::ListenerSpec spec_of(const config::ListenerConfig& listener, std::size_t index,
-                          std::uint16_t port, int backlog) {
+                          std::uint16_t port, int backlog, const config::TcpOptions& options) {
   net::ListenerSpec spec;
   spec.index = static_cast<std::uint32_t>(index);
   spec.address = listener.address;
@@ -19,6 +21,11 @@ net::ListenerSpec spec_of(const config::ListenerConfig& listener, std::size_t in
   spec.is_domain_socket = listener.is_domain_socket;
   spec.connections_max = listener.connections_max;
   spec.backlog = backlog;
+  spec.no_delay = options.no_delay;
+  spec.keep_alive = options.keep_alive;
+  spec.send_timeout = options.send_timeout;
+  spec.receive_buffer = options.receive_buffer;
+  spec.send_buffer = options.send_buffer;
   if (listener.buffer_sizes) {
     spec.receive_buffer = listener.buffer_sizes->receive;
     spec.send_buffer = listener.buffer_sizes->send;
@@ -87,10 +94,20 @@ Listeners::Done Listeners::open_entry(std::size_t index) {
     return {};
   }
   if (!entry.config.is_mqtt()) return failure("listeners of this kind are not served here");
-  auto opened = net::open_listener(spec_of(entry.config, index, entry.port, backlog_), shards_);
+  std::shared_ptr<const net::Transport> transport;
+  if (entry.shared == nullptr) {
+    auto made = net::make_transport(entry.config, transport_, read_clock().wall.ms / 1000);
+    if (!made) return failure(made.error());
+    transport = std::move(*made);
+  }
+  auto opened = net::open_listener(
+      spec_of(entry.config, index, entry.port, backlog_, transport_.tcp), shards_);
   if (!opened) return failure(opened.error());
-  // Connections of before a suspension count on.
-  if (entry.shared == nullptr) entry.shared = std::move(opened->shared);
+  // Connections of before a suspension count on, and its TLS goes on looking after its files.
+  if (entry.shared == nullptr) {
+    entry.shared = std::move(opened->shared);
+    entry.shared->transport = std::move(transport);
+  }
   for (net::ListenerSocket& socket : opened->sockets) socket.shared = entry.shared.get();
   entry.doors = std::move(opened->sockets);
   if (!entry.config.is_domain_socket) entry.port = net::port_of(opened->address);
@@ -197,6 +214,33 @@ void Listeners::kill_served(std::size_t index) {
   const Entry* entry = find(index);
   ListenerServer* server = entry == nullptr ? nullptr : server_of(*entry);
   if (server != nullptr) server->close(index, true);
+}
+
+std::vector<Listeners::TlsEvent> Listeners::refresh_tls(net::TlsSource::When when, Instant now,
+                                                        std::int64_t now_s) {
+  using What = TlsEvent::What;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<TlsEvent> events;
+  for (Entry& entry : entries_) {
+    if (entry.status == ListenerStatus::Deleted || entry.shared == nullptr ||
+        entry.shared->transport == nullptr || entry.shared->transport->tls == nullptr) {
+      continue;
+    }
+    net::TlsSource& source = *entry.shared->transport->tls;
+    const std::string key = key_of(entry.config);
+    const net::TlsSource::Refreshed refreshed = source.refresh(when, now, now_s);
+    if (refreshed.outcome == net::TlsSource::Outcome::Failed) {
+      events.push_back({What::Failed, key, refreshed.error});
+    }
+    if (refreshed.outcome == net::TlsSource::Outcome::Loaded) {
+      events.push_back({What::Loaded, key, {}});
+    }
+    std::shared_ptr<const net::TlsContext> context = source.current();
+    if (context == entry.told) continue;
+    for (const std::string& note : context->notes()) events.push_back({What::Note, key, note});
+    entry.told = std::move(context);
+  }
+  return events;
 }
 
 std::vector<ListenerView> Listeners::views() const {

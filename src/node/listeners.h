@@ -18,8 +18,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "config/config.h"
 #include "net/listener.h"
+#include "net/tls_source.h"
 #include "node/shard.h"
 
 namespace vmq::node {
@@ -63,7 +65,8 @@ class Listeners {
   using Post = std::function<void(std::size_t shard, ShardThread::Task task)>;
   using Done = Result<void, std::string>;
 
-  Listeners(std::size_t shards, int backlog) : shards_(shards), backlog_(backlog) {}
+  Listeners(std::size_t shards, int backlog, config::TransportConfig transport)
+      : shards_(shards), backlog_(backlog), transport_(std::move(transport)) {}
   Listeners(const Listeners&) = delete;
   Listeners& operator=(const Listeners&) = delete;
 
@@ -87,6 +90,16 @@ class Listeners {
   // Ends what connections an HTTP server has on it; those of MQTT are the shards' (Node).
   void kill_served(std::size_t index);
 
+  // Looks after the files of TLS listeners: certificates, keys, revocation lists, secrets. Says
+  // what an operator should read of, a new listener's notes included.
+  struct TlsEvent {
+    enum class What { Loaded, Failed, Note };
+    What what = What::Loaded;
+    std::string listener;  // as in the configuration, listener.ssl.NAME
+    std::string text;      // of Failed and Note
+  };
+  std::vector<TlsEvent> refresh_tls(net::TlsSource::When when, Instant now, std::int64_t now_s);
+
   // All that were not deleted.
   std::vector<ListenerView> views() const;
   // Of MQTT and running.
@@ -99,7 +112,8 @@ class Listeners {
     std::unique_ptr<net::ListenerShared> shared;  // of MQTT's, for as long as the node lives
     std::vector<net::ListenerSocket> doors;       // on their way to the shards
     std::string address;
-    std::uint16_t port = 0;  // the real one, kept over a suspension
+    std::uint16_t port = 0;                       // the real one, kept over a suspension
+    std::shared_ptr<const net::TlsContext> told;  // whose notes were told
   };
   // All with the mutex held.
   Done open_entry(std::size_t index);
@@ -110,6 +124,7 @@ class Listeners {
 
   const std::size_t shards_;
   const int backlog_;
+  const config::TransportConfig transport_;
   mutable std::mutex mutex_;
   Post post_;
   std::map<config::ListenerKind, ListenerServer*> servers_;

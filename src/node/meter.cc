@@ -43,6 +43,10 @@ void Meter::note_sockets(const std::vector<std::unique_ptr<ShardThread>>& shards
   std::uint64_t overloaded = 0;
   for (const auto& shard : shards) overloaded += shard->is_overloaded() ? 1 : 0;
   values_.set(NodeValue::OverloadedShards, overloaded);
+  values_.set(NodeValue::HandshakesDone, sum(&net::SocketCounters::handshakes));
+  values_.set(NodeValue::HandshakesResumed, sum(&net::SocketCounters::handshakes_resumed));
+  values_.set(NodeValue::OpeningsFailed, sum(&net::SocketCounters::openings_failed));
+  values_.set(NodeValue::OpeningsCut, sum(&net::SocketCounters::openings_cut));
 }
 
 void Meter::note_hasher(const Hasher& hasher) {

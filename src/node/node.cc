@@ -96,8 +96,8 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
   }
   node->waker_count_.store(node->wakers_.size(), std::memory_order_release);
   const config::Config& start = *node->config_;
-  node->listeners_ = std::make_unique<Listeners>(node->wakers_.size(),
-                                                 static_cast<int>(start.node.accept_backlog));
+  node->listeners_ = std::make_unique<Listeners>(
+      node->wakers_.size(), static_cast<int>(start.node.accept_backlog), start.transport);
   if (auto done = node->listeners_->open(start.listeners); !done) return failure(done.error());
   node->make_shards(std::move(recovered));
   node->make_rules();
@@ -205,11 +205,31 @@ void Node::make_rules() {
   }
 }
 
+std::size_t Node::refresh_tls(net::TlsSource::When when) {
+  using What = Listeners::TlsEvent::What;
+  const Now now = read_clock();
+  std::size_t failed = 0;
+  for (const Listeners::TlsEvent& event :
+       listeners_->refresh_tls(when, now.instant, now.wall.ms / 1000)) {
+    if (event.what == What::Loaded) log_.info("tls_loaded", {{"listener", event.listener}});
+    if (event.what == What::Note) {
+      log_.warning("tls_note", {{"listener", event.listener}, {"text", event.text}});
+    }
+    if (event.what != What::Failed) continue;
+    ++failed;
+    log_.error("tls_not_loaded", {{"listener", event.listener},
+                                  {"reason", event.text},
+                                  {"effect", "what was loaded before stays in force"}});
+  }
+  return failed;
+}
+
 void Node::tick() {
   {
     const std::lock_guard<std::mutex> lock(rules_mutex_);
     rules_->tick(read_clock().instant);
   }
+  static_cast<void>(refresh_tls(net::TlsSource::When::Due));
   const store::StoreHealth health = store_->health();
   const std::uint64_t memory_used = heap_resident_bytes();
   report_store(health);

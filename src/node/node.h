@@ -96,6 +96,9 @@ class Node {
 
   // What the control thread does every second: rule files that changed, the state of the store.
   void tick();
+  // Certificates, keys, revocation lists and secrets of TLS listeners are read again. Returns how
+  // many listeners kept what they had because their files are bad; the log says why.
+  std::size_t refresh_tls(net::TlsSource::When when);
   // Rule files are read again, changed or not; log files are opened anew.
   void reload();
   // Clients are told, what waits is sent for at most `patience`, the store is closed.

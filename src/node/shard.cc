@@ -24,10 +24,7 @@ ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
     : world_(world),
       core_(with_hooks(std::move(setup)), std::move(recovered)),
       reactor_(core_, world_.waker, counters, socket_counters_, {},
-               [this](std::string_view event, int error) {
-                 world_.log.warning(event, {{"reason", std::strerror(error)},
-                                            {"shard", static_cast<unsigned>(world_.id.value)}});
-               }),
+               [this](const net::Trouble& trouble) { log_trouble(trouble); }),
       stopwatch_(counters),
       now_(read_clock()) {}
 
@@ -225,7 +222,7 @@ void ShardThread::carry_out() {
   }
   reactor_.write(effects_.touched);
   reactor_.close(effects_.closes);
-  for (const core::Handover& handover : effects_.handovers) hand_over(handover);
+  for (core::Handover& handover : effects_.handovers) hand_over(handover);
   for (core::Ask& ask : effects_.asks) world_.hasher.ask(world_.id, std::move(ask));
   for (store::LoadRequest& load : effects_.loads) {
     stopwatch_.on_load(load.id);
@@ -256,8 +253,20 @@ void ShardThread::log_note(const core::Note& note) {
       {{"client", note.client_id}, {"mountpoint", note.mountpoint}, {"peer", note.peer}});
 }
 
-void ShardThread::hand_over(const core::Handover& handover) {
-  std::optional<net::MovedSocket> socket = reactor_.release(handover.conn);
+void ShardThread::log_trouble(const net::Trouble& trouble) {
+  const unsigned shard = world_.id.value;
+  if (trouble.peer.empty()) {
+    world_.log.warning(trouble.event, {{"reason", trouble.reason}, {"shard", shard}});
+  } else {
+    world_.log.warning(trouble.event, {{"peer", trouble.peer},
+                                       {"reason", trouble.reason},
+                                       {"untold", trouble.untold},
+                                       {"shard", shard}});
+  }
+}
+
+void ShardThread::hand_over(core::Handover& handover) {
+  std::optional<net::MovedSocket> socket = reactor_.release(handover);
   if (!socket) return;
   world_.links.link(world_.id.value, handover.shard).send({{}, std::move(*socket)});
 }

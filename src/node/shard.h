@@ -89,7 +89,8 @@ class ShardThread {
   void take_completions();
   void carry_out();
   void log_note(const core::Note& note);
-  void hand_over(const core::Handover& handover);
+  void log_trouble(const net::Trouble& trouble);
+  void hand_over(core::Handover& handover);
   void flush_links();
   bool is_over();
   core::ShardSetup with_hooks(core::ShardSetup setup);

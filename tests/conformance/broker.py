@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+import transport
+
 START_SECONDS = float(os.environ.get("BROKER_START_SECONDS", "30"))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("BROKER", os.path.join(ROOT, "build", "bin", "vernemq"))
@@ -39,6 +41,8 @@ class Broker:
         self.log_path = os.path.join(self.folder, "broker.log")
         for name, text in {"vmq.acl": "topic #\n", "vmq.passwd": "", **(files or {})}.items():
             self.write(name, text)
+        if transport.IS_TLS:
+            transport.make_authority(self.folder, "server")
         self.listener_count = listeners
         self.ports = []
 
@@ -70,8 +74,11 @@ class Broker:
             "systree_enabled": "off",
         }
         for number, port in enumerate(self.ports):
-            lines[f"listener.tcp.test{number}"] = f"127.0.0.1:{port}"
-        lines.update(self.settings)
+            lines[f"listener.{transport.KIND}.test{number}"] = f"127.0.0.1:{port}"
+        if transport.IS_TLS:
+            lines.update(transport.tls_settings())
+        lines.update({key.replace("listener.tcp.test", f"listener.{transport.KIND}.test"): value
+                      for key, value in self.settings.items()})
         return "".join(f"{key} = {str(value).replace('{dir}', self.folder)}\n"
                        for key, value in lines.items())
 

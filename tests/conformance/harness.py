@@ -6,6 +6,7 @@ import time
 import unittest
 
 import mqtt_wire as wire
+import transport
 from broker import Broker, IS_MOSQUITTO
 
 TIMEOUT = float(os.environ.get("CONFORMANCE_TIMEOUT", "10"))
@@ -20,8 +21,7 @@ class Closed(AssertionError):
 class Client:
     def __init__(self, port, version=5):
         self.version = version
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = transport.connect(port, TIMEOUT)
         self.buffer = b""
         self.inbox = []
         self.packet_ids = itertools.count(1)

@@ -15,6 +15,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--broker", help="program to test; `mosquitto` for a second opinion")
+    parser.add_argument("--transport", choices=("tcp", "tls", "ws", "wss"), default="tcp",
+                        help="what carries MQTT")
     parser.add_argument("-k", dest="pattern", action="append", help="only tests whose name has it")
     parser.add_argument("-v", dest="verbose", action="store_true")
     parser.add_argument("-l", dest="list", action="store_true", help="print the names and stop")
@@ -27,6 +29,7 @@ def main():
                           os.environ["PATH"].split(":") + ["/usr/sbin"]
                           if os.path.exists(os.path.join(folder, found))), found)
         os.environ["BROKER"] = os.path.abspath(found)
+    os.environ["TRANSPORT"] = options.transport
     sys.path.insert(0, HERE)
     chapters = options.chapters or sorted(
         os.path.basename(path)[len("test_"):-len(".py")]

@@ -1,0 +1,36 @@
+// What lies between a listener's sockets and MQTT: a PROXY header, TLS, WebSocket, in this order,
+// each of them or not. Made from the configuration once a listener, read by all shards.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "config/config.h"
+#include "net/tls_source.h"
+#include "net/upgrade.h"
+
+namespace vmq::net {
+
+struct Transport {
+  bool takes_proxy_header = false;
+  bool proxied_name_is_user = false;      // the certificate's common name in a PROXY header
+  std::shared_ptr<TlsSource> tls;         // null: none
+  bool certificate_name_is_user = false;  // of the client's certificate or pre-shared key
+  bool is_websocket = false;
+  UpgradeLimits upgrade;
+  ForwardedPolicy forwarded;
+  std::uint64_t websocket_message_max = 0;
+  // For all that comes before MQTT's first byte; none: no limit.
+  std::optional<Duration> opening_max;
+};
+
+// Null for MQTT straight over the socket. The error is a sentence for the operator.
+[[nodiscard]] Result<std::shared_ptr<const Transport>, std::string> make_transport(
+    const config::ListenerConfig& listener, const config::TransportConfig& config,
+    std::int64_t now_s);
+
+}  // namespace vmq::net
