@@ -1,14 +1,13 @@
 # An .rpm for distributions whose versions of RocksDB, fmt and others differ from those that this was built with: these come
 # along in a folder of their own. OpenSSL, zlib and the C and C++ libraries are the distribution's.
 set(private_folder /usr/lib64/vernemq)
-set(private_libraries rocksdb fmt spdlog argon2 jemalloc gflags snappy lz4 zstd bz2 boost_json boost_container xxhash)
 set_target_properties(${programs} PROPERTIES INSTALL_RPATH ${private_folder})
 # The old kind of path counts for what the libraries themselves need, too.
 foreach(program ${programs})
   target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
 endforeach()
-list(TRANSFORM private_libraries PREPEND "^lib" OUTPUT_VARIABLE private_patterns)
-list(TRANSFORM private_patterns APPEND "\\.so")
+# What every distribution of this age has in the same version; everything else comes along.
+set(system_libraries "^(ld-linux|linux-vdso|libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\\+\\+|libssl|libcrypto|libz)[-.]")
 foreach(program ${programs})
   list(APPEND program_files $<TARGET_FILE:${program}>)
 endforeach()
@@ -20,17 +19,15 @@ set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE "Apache-2.0")
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Daemons")
 set(CPACK_RPM_PACKAGE_RELEASE 1)
-set(CPACK_RPM_PACKAGE_AUTOREQ ON)
-set(CPACK_RPM_PACKAGE_AUTOPROV OFF)
-set(CPACK_RPM_REQUIRES_EXCLUDE_FROM "${private_folder}/.*")
-string(JOIN "|" names ${private_libraries})
-set(CPACK_RPM_SPEC_MORE_DEFINE "%global __requires_exclude ^lib(${names})
-%global __provides_exclude_from ^${private_folder}/
-%global _build_id_links none
+# Said by hand: what is asked of the distribution, and nothing of what comes along.
+set(CPACK_RPM_PACKAGE_AUTOREQPROV OFF)
+set(CPACK_RPM_SPEC_MORE_DEFINE "%global _build_id_links none
 %global debug_package %{nil}
 %global __os_install_post %{nil}")
 set(CPACK_RPM_PACKAGE_REQUIRES_PRE "shadow-utils")
-set(CPACK_RPM_PACKAGE_REQUIRES "logrotate")
+string(JOIN ", " CPACK_RPM_PACKAGE_REQUIRES logrotate "libc.so.6(GLIBC_2.36)(64bit)"
+  "libstdc++.so.6(GLIBCXX_3.4.30)(64bit)" "libgcc_s.so.1()(64bit)" "libssl.so.3()(64bit)"
+  "libcrypto.so.3(OPENSSL_3.0.0)(64bit)" "libz.so.1()(64bit)")
 set(CPACK_RPM_PACKAGE_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
 set(CPACK_RPM_PRE_INSTALL_SCRIPT_FILE ${here}/rpm/pre.sh)
 set(CPACK_RPM_POST_INSTALL_SCRIPT_FILE ${here}/rpm/post.sh)

@@ -2,16 +2,17 @@
 
     package_test.py FOLDER_OF_PACKAGES
 
-Needs root, debootstrap, iproute2, mosquitto-clients, curl and rpm. The clean root of Debian 12
-comes from the mirror that this machine uses, and is kept in FOLDER/../root.tar for the next time.
-Nodes run in a network namespace of their own, so the usual ports are free and nobody outside
-reaches them.
+Needs root, debootstrap, iproute2, mosquitto-clients, curl and rpm. PAGE=tls in the environment
+restricts the guide to that page. The clean root of Debian 12 comes from the mirror that this
+machine uses, and is kept in FOLDER/../root.tar for the next time. Nodes run in a network namespace
+of their own, so the usual ports are free and nobody outside reaches them.
 """
 
 import glob
 import os
 import pwd
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -168,6 +169,8 @@ def walk_through(root, case):
                        "test/a", "-m", "x", check=False)
     case.assertNotEqual(wrong.returncode, 0)
     case.assertIn("vmqNode1@127.0.0.1", root.sh("vmq-admin cluster show").stdout)
+    sessions = root.sh("vmq-admin session show --client_id --is_online").stdout
+    case.assertRegex(sessions, r"durable +\| false")
     page = in_network("curl", "-sf", "http://127.0.0.1:8888/status/").stdout
     case.assertIn("<html", page)
     case.assertIn("vmqNode1@127.0.0.1",
@@ -286,7 +289,7 @@ def blocks_of(page):
                 line = lines.pop()[:-1] + line.lstrip()
             lines.append(line)
     return "\n".join(
-        f"if {line[2:]}; then echo 'should have failed: {line[2:]}'; exit 99; fi"
+        f"if {line[2:]}; then echo {shlex.quote('should have failed: ' + line)}; exit 99; fi"
         if line.startswith("! ") else line for line in lines)
 
 
@@ -307,7 +310,7 @@ class GuideTest(unittest.TestCase):
         installed = os.path.join(os.path.dirname(ROOT_TAR), "installed.tar")
         run("tar", "-C", root.path, "--exclude=./proc/*", "-cf", installed, ".")
         self.addCleanup(os.remove, installed)
-        for page in sorted(glob.glob(os.path.join(GUIDE, "*.md"))):
+        for page in sorted(glob.glob(os.path.join(GUIDE, os.environ.get("PAGE", "*") + ".md"))):
             script = blocks_of(page)
             if not script:
                 continue
