@@ -1,6 +1,6 @@
 // The management API, and the key for it. The key lives in sessionStorage: gone with the tab, never
 // in an address or a cookie.
-import { apiPath, saidText } from "./query.js";
+import { apiPath, complaint, saidText } from "./query.js";
 import { EventParser } from "./sse.js";
 
 const SLOT = "vmq-api-key";
@@ -66,7 +66,7 @@ async function request(words, options, signal) {
 }
 
 async function failureText(response, words) {
-  const said = saidText((await response.text().catch(() => "")).trim());
+  const said = complaint(saidText((await response.text().catch(() => "")).trim()));
   if (said) return said.slice(0, 1000);
   if (response.status === 429 || response.status === 503) {
     return "The node is busy. Wait a moment and try again.";

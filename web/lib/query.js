@@ -30,6 +30,11 @@ export function saidText(body) {
   return texts(answer).join("\n");
 }
 
+/** Of a usage screen only what is wrong, which stands at its end. */
+export function complaint(text) {
+  return text.startsWith("Usage: ") ? text.trim().split("\n\n").at(-1) : text;
+}
+
 /**
  * apiPath("session show", [["--client_id"], ["--user", "ann"]]) is
  * "api/v1/session/show?--client_id&--user=ann".

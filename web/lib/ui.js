@@ -77,7 +77,7 @@ export function Notice({ kind = "info", title, children, role }) {
 export function Problem({ error, onRetry }) {
   if (!error || error.kind === "key") return null;
   return html`<${Notice} kind="critical" role="alert" title="That did not work">
-    <p>${error.message}</p>
+    <p class="lines">${error.message}</p>
     ${onRetry && html`<p><button type="button" onClick=${onRetry}>Try again</button></p>`}
   <//>`;
 }

@@ -4,7 +4,9 @@ import { test } from "node:test";
 import {
   issueSummary, memberRows, sightings, sortedIssues, webSocketUrls,
 } from "./cluster.js";
-import { apiPath, beginning, containing, exactly, saidText } from "./query.js";
+import {
+  apiPath, beginning, complaint, containing, exactly, saidText,
+} from "./query.js";
 import { EventParser } from "./sse.js";
 import { byFilter, filterError, joined, matches, sortedChildren, topicError, topicTree } from "./topics.js";
 
@@ -32,6 +34,12 @@ test("what a node says is found in each of its forms", () => {
   assert.equal(saidText('[{"table":[],"type":"table"},{"text":"x"}]'), "x");
   assert.equal(saidText(""), "");
   assert.equal(saidText("null"), "");
+});
+
+test("of a usage screen only the complaint is shown", () => {
+  assert.equal(complaint("Usage: x\n\nFlags: …\n\nThe key a=A is missing."),
+    "The key a=A is missing.");
+  assert.equal(complaint("No such session.\n\nLook again."), "No such session.\n\nLook again.");
 });
 
 test("a topic's only branches are shown as one", () => {
