@@ -4,7 +4,7 @@ import { after, afterEach, before, test } from "node:test";
 import { HOSTILE, Tab, launch } from "./browser.js";
 import { TestClient, address } from "./talker.js";
 
-const { BASE, KEY, WS_PORT, BROKER_PID } = process.env;
+const { BASE, KEY, WS_PORT, HAS_TRACE, BROKER_PID } = process.env;
 let browser;
 let tab;
 let clients = [];
@@ -163,7 +163,7 @@ test("the page's own client subscribes, publishes and is seen by the broker", as
     document.querySelector("input[name=url]").value.includes(wanted), {}, `:${WS_PORT}/`);
   await tab.fill("Client id", "from-the-page");
   await tab.click("button", "Connect");
-  await tab.sees("connected as from-the-page", "main");
+  await tab.sees("as from-the-page", "main");
   await tab.fill("Topic filter", "try/+");
   await tab.click("button", "Subscribe");
   await tab.sees("try/+: granted QoS 0", "main");
@@ -182,11 +182,13 @@ test("the page's own client subscribes, publishes and is seen by the broker", as
   await search("from-the-page");
   await tab.sees("1 session", "caption");
   await tab.go("try");
-  await tab.sees("connected as from-the-page", "main"); // looking elsewhere did not cut it
+  await tab.sees("as from-the-page", "main"); // looking elsewhere did not cut it
   assert.deepEqual(tab.complaints, []);
 });
 
-test("a trace shows the packets of a client as they come", async () => {
+test("a trace shows the packets of a client as they come", {
+  skip: !HAS_TRACE && "this version traces no clients yet",
+}, async () => {
   const traced = await client("traced");
   await open({ key: KEY, view: "trace" });
   await tab.fill("Client id, exactly", "traced");
@@ -221,10 +223,16 @@ test("axe finds nothing wrong with what the real node shows", async () => {
   assert.deepEqual(await tab.accessibility(), []);
 });
 
-test("a node that stops is said to have stopped", async () => {
+test("a node that hangs is said to be silent, and is welcome when it is back", async () => {
   await open();
   await tab.sees("One node, running", "main");
-  process.kill(Number(BROKER_PID), "SIGTERM");
-  await tab.sees("The node does not answer any more", "main");
-  await tab.shot("real-lost");
+  process.kill(Number(BROKER_PID), "SIGSTOP");
+  try {
+    await tab.sees("The node does not answer any more", "main");
+    await tab.shot("real-lost");
+  } finally {
+    process.kill(Number(BROKER_PID), "SIGCONT");
+  }
+  await tab.misses("does not answer any more", "main");
+  await tab.sees("live", "#liveness");
 });
