@@ -29,7 +29,7 @@ export function Overview() {
       : html`<p class="muted">Asking the node …</p>`;
   }
   return html`
-    <${Issues} issues=${node.issues} />
+    <${Issues} issues=${node.issues} isLost=${phase === "lost"} />
     <${Totals} node=${node} />
     <${Nodes} node=${node} status=${status} />
     <${Charts} state=${state} />
@@ -37,7 +37,7 @@ export function Overview() {
   `;
 }
 
-function Issues({ issues }) {
+function Issues({ issues, isLost }) {
   const sorted = sortedIssues(issues);
   const text = issueSummary(sorted);
   const before = useRef(text);
@@ -48,7 +48,9 @@ function Issues({ issues }) {
   if (sorted.length === 0) {
     return html`<section aria-labelledby="issues-title" class="issues">
       <h2 id="issues-title" class="hidden">Issues</h2>
-      <${Notice} kind="good" title="All well">The node reports no issues.<//>
+      ${isLost
+        ? html`<p class="muted">When it last answered, the node reported no issues.</p>`
+        : html`<${Notice} kind="good" title="All well">The node reports no issues.<//>`}
     </section>`;
   }
   return html`<section aria-labelledby="issues-title" class="issues">
