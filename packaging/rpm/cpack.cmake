@@ -7,7 +7,7 @@ foreach(program ${programs})
   target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
 endforeach()
 # What every distribution of this age has in the same version; everything else comes along.
-set(system_libraries "^(ld-linux|linux-vdso|libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\\+\\+|libssl|libcrypto|libz)[-.]")
+set(system_libraries "^(ld-linux|linux-vdso|libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc[+][+]|libssl|libcrypto|libz)[-.]")
 foreach(program ${programs})
   list(APPEND program_files $<TARGET_FILE:${program}>)
 endforeach()
