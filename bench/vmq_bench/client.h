@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/vmq_bench/carrier.h"
 #include "bench/vmq_bench/frames.h"
 #include "bench/vmq_bench/stream.h"
 #include "bench/vmq_bench/window.h"
@@ -104,6 +105,7 @@ struct Client {
   std::vector<std::uint8_t> tail;  // of a frame that has not come completely
   std::vector<std::uint8_t> out;   // what the socket did not take
   std::size_t out_written = 0;
+  std::unique_ptr<Carrier> carrier;  // null: MQTT straight over TCP
   std::unique_ptr<Publisher> publisher;
   std::unique_ptr<Subscriber> subscriber;
 };

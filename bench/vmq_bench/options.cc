@@ -78,6 +78,8 @@ void add_connection_options(CLI::App& app, Options& options) {
   app.add_option("--connect-rate", options.connect_rate, "connections a second; 0 = unpaced");
   app.add_flag("--durable", options.durable, "clean session off / session expiry set");
   app.add_option("--expiry", options.expiry_s, "session expiry of durable MQTT 5 clients, seconds");
+  app.add_flag("--tls", options.tls, "over TLS, without looking at the certificate");
+  app.add_flag("--ws", options.websocket, "over WebSocket, path /mqtt; with --tls over both");
   app.add_option("--receive-maximum", options.receive_maximum, "of MQTT 5 clients; 0 = not sent")
       ->check(CLI::Range(0, 65535));
 }

@@ -40,6 +40,8 @@ struct Options {
   double hold_s = 0;
   bool durable = false;
   std::uint32_t expiry_s = 3600;
+  bool tls = false;
+  bool websocket = false;
   unsigned receive_maximum = 0;
 
   std::uint32_t publishers = 1;

@@ -44,7 +44,8 @@ Worker::Worker(const Options& options, Run& run, std::vector<Client>& clients, u
       number_(number),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       events_(events_max),
-      buffer_(2 * read_bytes) {
+      buffer_(2 * read_bytes),
+      tls_context_(options.tls ? make_tls_context() : nullptr) {
   if (epoll_ < 0) throw std::runtime_error("epoll_create1 failed");
   broker_.sin_family = AF_INET;
   broker_.sin_port = htons(options.port);

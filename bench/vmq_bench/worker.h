@@ -104,6 +104,8 @@ class Worker {
   bool open_some();
   void open(Client& client, std::int64_t intended_ns);
   void greet(Client& client);
+  void introduce(Client& client);
+  void send_wire(Client& client, const std::uint8_t* bytes, std::size_t length);
   bool bind_source(Client& client);
   void subscribe_next(Client& client);
   void leave(Client& client);
@@ -115,6 +117,8 @@ class Worker {
 
   // worker_receive.cc
   void on_readable(Client& client);
+  void on_carried(Client& client);
+  void take(Client& client, std::size_t size);
   const std::uint8_t* scan(Client& client, const std::uint8_t* at, const std::uint8_t* end);
   bool on_frame(Client& client, std::uint8_t first, const std::uint8_t* body, std::uint32_t length);
   bool on_publish(Client& client, std::uint8_t first, const std::uint8_t* body,
@@ -145,7 +149,10 @@ class Worker {
   std::atomic<bool> has_posted_{false};
 
   std::vector<epoll_event> events_;
-  std::vector<std::uint8_t> buffer_;   // of one read
+  std::vector<std::uint8_t> buffer_;  // of one read
+  std::vector<std::uint8_t> plain_;   // what a carrier made of one read
+  std::vector<std::uint8_t> wire_;    // what a carrier has to send
+  ssl_ctx_st* const tls_context_;
   std::vector<std::uint8_t> answers_;  // acknowledgements of one read
   std::vector<std::uint8_t> burst_;    // PUBLISH packets of one write
   std::uint64_t delivered_ = 0;        // in one read

@@ -89,6 +89,20 @@ void Worker::greet(Client& client) {
     if (error != 0) return fail(client);
   }
   client.state = ClientState::greeting;
+  client.carrier.reset();
+  if (!options_.tls && !options_.websocket) {
+    introduce(client);
+  } else {
+    client.carrier = std::make_unique<Carrier>(tls_context_, options_.websocket);
+    wire_.clear();
+    client.carrier->begin(wire_);
+    send_wire(client, wire_.data(), wire_.size());
+  }
+  if (client.fd >= 0 && client.waits_for_write && client.out.empty()) watch(client, false);
+}
+
+// CONNECT.
+void Worker::introduce(Client& client) {
   ConnectFields fields;
   fields.client_id = fmt::format("{}-{}", options_.prefix, client.index);
   fields.user = options_.user;
@@ -102,7 +116,6 @@ void Worker::greet(Client& client) {
   fields.receive_maximum = static_cast<std::uint16_t>(options_.receive_maximum);
   const Packet packet = encode_connect(fields);
   send(client, packet.data(), packet.size());
-  if (client.fd >= 0 && client.waits_for_write && client.out.empty()) watch(client, false);
 }
 
 void Worker::subscribe_next(Client& client) {
@@ -141,6 +154,7 @@ void Worker::close(Client& client, ClientState state) {
   client.fd = -1;
   client.state = state;
   client.waits_for_write = false;
+  client.carrier.reset();
   std::vector<std::uint8_t>().swap(client.tail);
   std::vector<std::uint8_t>().swap(client.out);
   client.out_written = 0;
@@ -161,6 +175,13 @@ void Worker::fail(Client& client) {
 }
 
 void Worker::send(Client& client, const std::uint8_t* bytes, std::size_t length) {
+  if (client.carrier == nullptr) return send_wire(client, bytes, length);
+  wire_.clear();
+  client.carrier->send(bytes, length, wire_);
+  send_wire(client, wire_.data(), wire_.size());
+}
+
+void Worker::send_wire(Client& client, const std::uint8_t* bytes, std::size_t length) {
   if (options_.keepalive_s > 0) client.last_write_ns = now_ns();
   std::size_t written = 0;
   if (client.out.empty()) {

@@ -16,16 +16,46 @@ constexpr std::uint32_t frame_bytes_max = 200 * 1024;  // more than any packet t
 }  // namespace
 
 void Worker::on_readable(Client& client) {
+  if (client.carrier != nullptr) return on_carried(client);
   const std::size_t kept = client.tail.size();
   if (kept > 0) std::memcpy(buffer_.data(), client.tail.data(), kept);
   const ssize_t got = recv(client.fd, buffer_.data() + kept, buffer_.size() / 2, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return fail(client);
+  take(client, kept + static_cast<std::size_t>(got));
+}
+
+// The same through what carries MQTT.
+void Worker::on_carried(Client& client) {
+  const ssize_t got = recv(client.fd, buffer_.data(), buffer_.size() / 4, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return fail(client);
+  const bool was_open = client.carrier->is_open();
+  plain_.clear();
+  wire_.clear();
+  const bool goes_on =
+      client.carrier->receive(buffer_.data(), static_cast<std::size_t>(got), plain_, wire_);
+  if (!wire_.empty()) send_wire(client, wire_.data(), wire_.size());
+  if (client.fd < 0) return;
+  if (!was_open && client.carrier->is_open()) introduce(client);
+  if (client.fd < 0) return;
+  const std::size_t kept = client.tail.size();
+  if (kept + plain_.size() > buffer_.size()) return fail(client);
+  if (kept > 0) std::memcpy(buffer_.data(), client.tail.data(), kept);
+  if (!plain_.empty()) {
+    std::memcpy(buffer_.data() + kept, plain_.data(), plain_.size());
+    take(client, kept + plain_.size());
+  }
+  if (!goes_on && client.fd >= 0) fail(client);
+}
+
+// `size` bytes of MQTT stand in the buffer.
+void Worker::take(Client& client, std::size_t size) {
   read_ns_ = now_ns();
   delivered_ = 0;
   answers_.clear();
 
-  const std::uint8_t* end = buffer_.data() + kept + got;
+  const std::uint8_t* end = buffer_.data() + size;
   const std::uint8_t* rest = scan(client, buffer_.data(), end);
 
   if (delivered_ > 0) {

@@ -171,6 +171,25 @@ class WebSocket:
         return getattr(self.raw, name)
 
 
+class Refused:
+    """A connection that ended before MQTT."""
+
+    def sendall(self, data):
+        pass
+
+    def recv(self, count):
+        return b""
+
+    def settimeout(self, seconds):
+        pass
+
+    def fileno(self):
+        return -1
+
+    def close(self):
+        pass
+
+
 def connect(port, timeout):
     raw = socket.create_connection(("127.0.0.1", port), timeout)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -179,5 +198,6 @@ def connect(port, timeout):
         return WebSocket(stream) if IS_WEBSOCKET else stream
     except (ssl.SSLError, OSError):
         if IS_TLS or IS_WEBSOCKET:
-            return raw  # refused on the way; reading finds the end
+            raw.close()
+            return Refused()
         raise
