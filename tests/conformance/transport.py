@@ -152,16 +152,16 @@ class WebSocket:
         return opcode, payload
 
     def recv(self, count):
-        while not self.payload:
+        """All that is there: whoever waits with select() must find nothing left in here."""
+        while self.close_code is None:
             taken = self.take_frame()
             if taken is None:
-                if not self.fill():
-                    return b""
+                if self.payload or not self.fill():
+                    break
                 continue
             opcode, payload = taken
             if opcode == 8:
                 self.close_code = struct.unpack(">H", payload[:2])[0] if payload else 1005
-                return b""
             if opcode == 2:
                 self.payload += payload
         data, self.payload = self.payload[:count], self.payload[count:]
