@@ -69,6 +69,7 @@ class Agent {
   void stall(bool stalled);
   // The node goes: nothing of it may be touched any more.
   void forget() { client_.node = nullptr; }
+  const std::string& client_id() const { return client_.id(); }
   bool is_online() const { return phase_ == Phase::Online; }
   bool is_away() const { return phase_ == Phase::Away; }
   std::size_t index() const { return index_; }

@@ -182,6 +182,7 @@ void Node::carry_out(std::uint8_t index, ShardState& shard, core::Effects& effec
     core.on_closed(close.conn, core::CloseCause::Shutdown);
     shard.links.erase(found);
   }
+  for (core::TraceLine& line : effects.traces) trace_lines.push_back(std::move(line.text));
   for (core::Ask& ask : effects.asks) shard.asks.push_back(std::move(ask));
   for (store::LoadRequest& request : effects.loads) store_.load(ShardId{index}, std::move(request));
   for (store::LoadKeysRequest& request : effects.key_loads) {
@@ -240,6 +241,17 @@ std::optional<Instant> Node::next_deadline() const {
     if (due && (!next || *due < *next)) next = due;
   }
   return next;
+}
+
+void Node::command(Now now, const Task& task) {
+  for (std::uint8_t i = 0; i < shards_.size(); ++i) {
+    shards_[i].core->begin_turn(now);
+    task(*shards_[i].core);
+    core::Effects effects;
+    shards_[i].core->end_turn(effects);
+    carry_out(i, shards_[i], effects);
+    shards_[i].core->release_turn_memory();
+  }
 }
 
 void Node::stop(Now now) {

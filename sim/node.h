@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,6 +69,10 @@ class Node {
   // When a shard wants to run though nothing arrives.
   std::optional<Instant> next_deadline() const;
   void stop(Now now);
+  // A turn of every shard for an operator's task. What was made for traces is kept.
+  using Task = std::function<void(core::ShardCore&)>;
+  void command(Now now, const Task& task);
+  std::vector<std::string> trace_lines;
   void check_invariants() const;
 
   // Answers of whoever verifies passwords; default: accepts all.

@@ -29,7 +29,8 @@ World::World(std::uint64_t seed, Trace trace)
       net_rng_(options_rng_.split()),
       disk_rng_(options_rng_.split()),
       crash_rng_(options_rng_.split()),
-      clients_rng_(options_rng_.split()) {
+      clients_rng_(options_rng_.split()),
+      operator_rng_(options_rng_.split()) {
   if (trace_) {
     trace_ = [this, print = std::move(trace_)](const std::string& who, const char* what,
                                                const std::string& details) {
@@ -165,6 +166,7 @@ void World::storm_step() {
   if (one_in(crash_rng_, crash_odds_)) return crash();
   if (one_in(disk_rng_, fault_odds_)) draw_faults();
   if (one_in(net_rng_, 40)) draw_stall();
+  if (one_in(operator_rng_, 300)) operate();
   if (one_in(schedule_rng_, 200)) quiesce();
   const std::uint64_t drawn = schedule_rng_.below(10);
   if (drawn < 3) {
@@ -218,6 +220,26 @@ void World::draw_faults() {
 void World::draw_stall() {
   Agent& agent = *agents_[net_rng_.below(agents_.size())];
   agent.stall(net_rng_.below(2) == 0);
+}
+
+// An operator cuts a client off, which may cost nobody a message, or changes a setting.
+void World::operate() {
+  if (operator_rng_.below(2) == 0) {
+    const std::string& id = agents_[operator_rng_.below(agents_.size())]->client_id();
+    // A goodbye that is under way would take the will back; cut off before, the will is published.
+    quiesce();
+    note("disconnect", id);
+    node_->command(now_, [&id](core::ShardCore& core) {
+      core.shard().disconnect_client("", id, core::Cleanup::No);
+    });
+    return;
+  }
+  config::Config config = options_.config;
+  config.session.retry_interval = seconds(between(operator_rng_, 5, 30));
+  if (config.listeners.empty()) config.listeners.emplace_back();
+  const auto snapshot = std::make_shared<const config::Config>(std::move(config));
+  note("config", "");
+  node_->command(now_, [&](core::ShardCore& core) { core.on_config({snapshot, options_.hooks}); });
 }
 
 void World::crash() {

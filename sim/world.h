@@ -47,6 +47,7 @@ class World {
   void storm_step();
   void draw_faults();
   void draw_stall();
+  void operate();
   void pass_time();
   void crash();
   void crash(store::CrashKind kind);
@@ -70,6 +71,7 @@ class World {
   Rng disk_rng_;
   Rng crash_rng_;
   Rng clients_rng_;
+  Rng operator_rng_;
 
   NodeOptions options_;
   store::SyncMode sync_ = store::SyncMode::Always;

@@ -28,6 +28,7 @@ Handlers all_handlers(ApiKeys& keys) {
   bind_route_commands(handlers);
   bind_session_commands(handlers);
   bind_tls_commands(handlers);
+  bind_trace_commands(handlers);
   for (const admin::Command& command : admin::commands()) {
     handlers.try_emplace(std::string(command.words), answer_not_available);
   }

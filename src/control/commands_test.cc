@@ -1,7 +1,10 @@
 // Commands against a whole node: what an operator types, and what comes of it.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <mutex>
 #include <sstream>
+#include <thread>
 
 #include "admin/invocation.h"
 #include "admin/writers.h"
@@ -24,6 +27,7 @@ class Commands : public node::NodeTest {
     bind_retain_commands(handlers);
     bind_route_commands(handlers);
     bind_session_commands(handlers);
+    bind_trace_commands(handlers);
     // Control wants one for every row; those are not asked for here.
     for (const admin::Command& command : admin::commands()) {
       handlers.try_emplace(std::string(command.words), [](Context&, const admin::Invocation&) {
@@ -301,6 +305,54 @@ TEST_F(Commands, settings_that_cannot_be_are_refused_in_the_words_of_vernemq) {
   EXPECT_EQ(complaint("show no_such"), "Invalid config keys: no_such ");
   EXPECT_NE(complaint("set max_client_id_size=7 --node=other@host"), "");
   EXPECT_EQ(csv("show max_client_id_size").find(",7"), std::string::npos);
+}
+
+// What a caller of a stream sees, until it has seen enough.
+class Listener final : public Stream {
+ public:
+  bool write(const admin::Text& lines) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    text_ += lines.text + "\n";
+    return true;
+  }
+  bool is_over() const override { return is_over_.load(); }
+  void leave() { is_over_.store(true); }
+  void wait_for(const std::string& text) {
+    while (!has(text)) std::this_thread::yield();
+  }
+  bool has(const std::string& text) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return text_.find(text) != std::string::npos;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+  std::atomic<bool> is_over_{false};
+};
+
+TEST_F(Commands, a_trace_is_shown_until_its_reader_leaves_or_all_are_stopped) {
+  const std::vector<std::string> words = {"trace", "client", "client-id=watched",
+                                          "--rate-max=1000"};
+  const auto invocation = admin::parse(words);
+  ASSERT_TRUE(invocation);
+  Listener first;
+  Listener second;
+  std::thread one([&] { control_->run_stream(*invocation, {"socket", "test"}, first); });
+  std::thread two([&] { control_->run_stream(*invocation, {"socket", "test"}, second); });
+  first.wait_for("No sessions found");
+  second.wait_for("No sessions found");
+  Client watched = connected("watched");
+  watched.subscribe("t", 1);
+  first.wait_for("SUBACK(m7, qt[1])");
+  second.wait_for("SUBACK(m7, qt[1])");
+  first.leave();
+  one.join();
+  watched.publish("t", "only the second sees this", 0);
+  second.wait_for("only the second sees this");
+  EXPECT_FALSE(first.has("only the second sees this"));
+  EXPECT_EQ(csv("trace stop_all"), "Done\n");
+  two.join();
 }
 
 TEST_F(Commands, a_route_is_explained_with_receivers_and_reasons) {

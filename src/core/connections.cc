@@ -7,6 +7,9 @@ namespace vmq::core {
 
 namespace {
 
+// Bytes of a packet that takes a while to send.
+constexpr std::size_t long_packet = 4096;
+
 // What a packet handler's decode error means for the connection.
 struct Refusal {
   mqtt::ReasonCode reason;
@@ -220,13 +223,13 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
     if (rest.size() < head.packet_size()) {
       // Whole packets prove that a client lives [MQTT-3.1.2-22], not single bytes; but one that
       // takes longer than its keep alive to send a large message is at work.
-      constexpr std::size_t long_packet = 4096;
       if (head.packet_size() > long_packet) conn.last_received = now_.instant;
       taken.wanted = head.packet_size();
       return taken;
     }
     conn.last_received = now_.instant;
     const ByteView body = rest.subspan(head.header_size, head.remaining_length);
+    if (conn.is_traced && has_version) trace_received(slot, rest.first(head.packet_size()));
     if (conn.phase == Connection::Phase::Online && head.type == mqtt::PacketType::Publish) {
       if (!on_publish(slot, head, body)) {
         conn.is_paused = taken.paused = true;

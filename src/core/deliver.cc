@@ -133,8 +133,12 @@ void Shard::send_packet(std::uint32_t slot, Publication& publication,
     conn.outbox.append(pieces_, packet.bytes, packet.header_size);
     const session::MessageRef& message = publication.shared();
     conn.outbox.append_shared(pieces_, message, message->payload());
+    if (conn.is_traced) [[unlikely]]
+      trace_sent(slot, packet.bytes, packet.header_size, message);
   } else {
     conn.outbox.append(pieces_, packet.bytes, packet.size);
+    if (conn.is_traced) [[unlikely]]
+      trace_sent(slot, packet.bytes, packet.size, {});
   }
   counters_.count(PerVersion::PublishSent, conn.is_v5());
   touch(slot);
@@ -355,6 +359,7 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
       std::memcpy(to, last_packet_.bytes, size);
       store_be16(to + layout.packet_id_offset, packet_id);
       if (shares) conn.outbox.append_shared(pieces_, entry.message, message.payload());
+      if (shares && conn.is_traced) trace_payload(entry.message);
       note_sent(session, v5);
       return;
     }
@@ -389,6 +394,7 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
   std::uint8_t* payload = mqtt::write_publish_header(header, to);
   if (shares) {
     conn.outbox.append_shared(pieces_, entry.message, message.payload());
+    if (conn.is_traced) trace_payload(entry.message);
   } else if (header.payload_size != 0) {
     std::memcpy(payload, message.payload().data(), header.payload_size);
   }

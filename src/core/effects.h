@@ -60,6 +60,13 @@ struct Note {
   std::string peer;
 };
 
+// One line of a trace, for whoever watches it.
+struct TraceLine {
+  std::uint64_t trace = 0;
+  std::string text;
+  bool is_last = false;
+};
+
 struct Effects {
   store::Batch batch;           // one atomic unit
   std::uint64_t ticket = 0;     // its ticket; 0: nothing to submit. May come with an empty batch
@@ -73,6 +80,7 @@ struct Effects {
   std::vector<store::LoadKeysRequest> key_loads;  // likewise
   std::vector<ConnId> resumes;                    // feed these connections' kept bytes again
   std::vector<Note> notes;
+  std::vector<TraceLine> traces;
 };
 
 }  // namespace vmq::core

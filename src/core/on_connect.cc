@@ -91,6 +91,9 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
   }
   if (hand_over_to_home(slot, connect.client_id)) return {0, 0, true};
   if (!conn.has_verdict) {
+    if (tracer_ != nullptr) {
+      watch_connect(slot, connect.client_id, {body.data() - head.header_size, head.packet_size()});
+    }
     counters_.count(PerVersion::ConnectReceived, connect.version == mqtt::Version::V5);
     const std::optional<ReasonCode> refusal = check_connect(conn, connect);
     if (refusal) {
@@ -104,7 +107,9 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
     begin_authentication(slot, head, body, connect);
     return done;
   }
-  switch (admit(slot, connect)) {
+  const Answer answer = admit(slot, connect);
+  if (conn.is_traced) trace_register(slot, connect.user_name, answer);
+  switch (answer) {
     case Answer::Later:
       conn.is_paused = true;
       return {0, 0, true};

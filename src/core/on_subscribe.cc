@@ -77,7 +77,11 @@ bool Shard::is_subscribe_allowed(Session& session, const mqtt::SubscribeView& pa
     filters.push_back(subscription.filter);
   }
   const HookChain& chain = hooks_of(*connections_[session.conn.slot()]);
-  if (may_subscribe(chain, hook_client(session), filters)) return true;
+  const bool is_allowed = may_subscribe(chain, hook_client(session), filters);
+  if (connections_[session.conn.slot()]->is_traced) {
+    trace_hook(session.conn.slot(), "auth_on_subscribe", is_allowed);
+  }
+  if (is_allowed) return true;
   counters_.count(PerVersion::SubscribeAuthError, session.version == mqtt::Version::V5);
   return false;
 }

@@ -12,6 +12,8 @@ std::uint8_t* Shard::reserve(std::uint32_t slot, std::size_t size) {
   Connection& conn = *connections_[slot];
   std::uint8_t* to = arena_.allocate(size);
   conn.outbox.append(pieces_, to, size);
+  if (conn.is_traced) [[unlikely]]
+    trace_sent(slot, to, size, {});
   touch(slot);
   return to;
 }

@@ -100,6 +100,10 @@ void Shard::give_back_shares(Session& session) {
 
 void Shard::go_offline(Session& session, bool with_will) {
   const std::uint32_t slot = session.conn.slot();
+  if (connections_[slot]->is_traced) {
+    trace_line(slot, "Trace session for " + session.client_id + " stopped");
+    connections_[slot]->is_traced = false;
+  }
   connections_[slot]->session = no_slot;
   session.conn = ConnId{};
   release_publishers(session);

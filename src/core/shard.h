@@ -163,9 +163,13 @@ struct Route {
   std::vector<Target> plain;
 };
 
+class Tracer;
+struct TraceOrder;
+
 class Shard {
  public:
   Shard(const ShardSetup& setup, RecoveredShard recovered);
+  ~Shard();
 
   // --- turn (shard_core.cc) ---
   void begin_turn(Now now);
@@ -477,6 +481,24 @@ class Shard {
   std::vector<topic::Subscriber> who_gets(std::string_view mountpoint, std::string_view topic,
                                           std::vector<RouteGroup>& groups);
 
+  // --- traces (on_trace.cc) ---
+  // Shows what the client reads and writes from now on, whether it is connected or not.
+  void begin_trace(const TraceOrder& order);
+  void end_trace(std::uint64_t id);
+  void drop_idle_tracer();
+  void flush_traces();
+  void watch_connect(std::uint32_t slot, std::string_view client_id, ByteView packet);
+  // These: of a connection that is traced.
+  void trace_received(std::uint32_t slot, ByteView packet);
+  void trace_sent(std::uint32_t slot, const std::uint8_t* bytes, std::size_t size,
+                  session::MessageRef payload);
+  void trace_payload(const session::MessageRef& message);
+  void trace_line(std::uint32_t slot, std::string text);
+  void trace_register(std::uint32_t slot, std::optional<std::string_view> user, Answer answer);
+  void trace_hook(std::uint32_t slot, std::string_view hook, bool is_allowed);
+  template <typename Note>
+  void with_tracer(std::uint32_t slot, Note note);
+
   // --- packets to clients (send.cc) ---
   // Sends now; when the current turn's batch is durable and other shards have confirmed what they
   // were sent so far; or when they have, and nothing of ours is written for it.
@@ -529,6 +551,7 @@ class Shard {
   bool in_turn_memory_ = false;  // the bytes being read live until the end of the turn
   session::PiecesPool pieces_;
   TimerHeap<Timer> timers_;
+  std::unique_ptr<Tracer> tracer_;  // null: nobody is watched
   std::uint64_t sys_round_ = 0;
   std::uint64_t rearm_round_ = 0;
   // Reused by every publish of the turn.

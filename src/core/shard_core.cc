@@ -3,6 +3,7 @@
 
 #include "base/expect.h"
 #include "core/shard.h"
+#include "core/trace.h"
 
 namespace vmq::core {
 
@@ -38,6 +39,8 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
   }
 }
 
+Shard::~Shard() = default;
+
 void Shard::begin_turn(Now now) {
   now_ = now;
   allowed_session_ = no_slot;  // rules may have changed between turns
@@ -64,6 +67,7 @@ void Shard::end_turn(Effects& out) {
     if (conn != nullptr) conn->is_touched = false;
   }
   last_packet_ = {};
+  if (tracer_ != nullptr) flush_traces();
   std::swap(out, effects_);
 }
 

@@ -46,6 +46,7 @@ struct ConnExtras {
   std::string auth_data;  // of the step that succeeded, for CONNACK
   std::vector<std::uint8_t> connect_packet;
   std::uint8_t connect_flags = 0;
+  std::string traced_id;  // the client id, of a connection that is traced
 };
 
 // A connection that publishes, of any shard of this node.
@@ -78,6 +79,7 @@ struct Connection {
   bool is_retained_ready = false;  // in Shard::retained_ready_
   bool request_problem_information = true;
   bool reauthenticating = false;
+  bool is_traced = false;  // what it reads and writes is noted
   std::uint8_t asked_plugin = 0;  // of the chain of auth_on_register: whose verdict is awaited
   std::uint16_t listener = 0;
   std::uint16_t keep_alive_s = 0;         // 0: none

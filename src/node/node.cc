@@ -170,8 +170,8 @@ void Node::make_shards(core::RecoveredNode recovered) {
     const ShardId id{static_cast<std::uint8_t>(i)};
     core::ShardSetup setup{
         *shared_, id.value, {}, {}, rng_.split(), read_clock(), recovered.first_ticket};
-    const ShardWorld world{id,      *wakers_[i], *links_, *store_,
-                           epochs_, *hasher_,    log_,    quiet_shards_};
+    const ShardWorld world{id,       *wakers_[i], *links_, *store_,      epochs_,
+                           *hasher_, log_,        traces_, quiet_shards_};
     shards_.push_back(std::make_unique<ShardThread>(world, std::move(setup),
                                                     std::move(recovered.shards[i]), counters_[i]));
   }

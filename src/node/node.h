@@ -50,6 +50,7 @@ class Node {
 
   Listeners& listeners() { return *listeners_; }
   topic::RetainedIndex& retained() { return *retained_; }
+  TraceHub& traces() { return traces_; }
   std::size_t shard_count() const { return shards_.size(); }
   // By shard: the core's, and what only sockets know.
   const std::vector<core::Counters>& counters() const { return counters_; }
@@ -137,6 +138,7 @@ class Node {
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<ShardLinks> links_;
   std::unique_ptr<Hasher> hasher_;
+  TraceHub traces_;
   std::atomic<std::size_t> quiet_shards_{0};
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::mutex reader_mutex_;  // one reader of rows at a time

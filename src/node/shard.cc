@@ -235,6 +235,7 @@ void ShardThread::carry_out() {
   reactor_.resume(effects_.resumes);
   flush_links();
   for (const core::Note& note : effects_.notes) log_note(note);
+  if (!effects_.traces.empty()) world_.traces.add(effects_.traces);
 
   effects_.touched.clear();
   effects_.closes.clear();
@@ -244,6 +245,7 @@ void ShardThread::carry_out() {
   effects_.key_loads.clear();
   effects_.resumes.clear();
   effects_.notes.clear();
+  effects_.traces.clear();
 }
 
 void ShardThread::log_note(const core::Note& note) {

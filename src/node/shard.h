@@ -29,6 +29,7 @@
 #include "node/links.h"
 #include "node/log.h"
 #include "node/stopwatch.h"
+#include "node/trace_hub.h"
 #include "store/store.h"
 
 namespace vmq::node {
@@ -42,6 +43,7 @@ struct ShardWorld {
   EpochDomain& epochs;
   Hasher& hasher;
   Log& log;
+  TraceHub& traces;
   // Shards that have nothing left to do for a stopping node: the last one ends all.
   std::atomic<std::size_t>& quiet_shards;
 };

@@ -1,0 +1,93 @@
+// trace: seeing a client's packets as they come and go.
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "control/control.h"
+#include "core/shard.h"
+#include "core/trace.h"
+
+namespace vmq::control {
+namespace {
+
+using admin::Answer;
+using admin::Invocation;
+
+constexpr std::chrono::seconds patience{10};
+// How often a trace without lines looks whether anybody listens.
+constexpr std::chrono::milliseconds idle{200};
+constexpr std::uint64_t rate_max_bound = 10'000;
+constexpr std::uint64_t rate_interval_bound_ms = 60'000;
+constexpr std::uint64_t payload_bound = 65'536;
+
+core::TraceOrder order_of(const Invocation& invocation, std::uint64_t id) {
+  core::TraceOrder order;
+  order.id = id;
+  order.client_id = *invocation.value("client-id");
+  order.mountpoint = invocation.value("mountpoint").value_or("");
+  order.rate_max =
+      static_cast<std::uint32_t>(std::min(invocation.number("rate-max", 10), rate_max_bound));
+  order.rate_interval = milliseconds(static_cast<std::int64_t>(std::clamp<std::uint64_t>(
+      invocation.number("rate-interval", 100), 1, rate_interval_bound_ms)));
+  order.payload_max = std::min(invocation.number("trunc-payload", 200), payload_bound);
+  return order;
+}
+
+// The shard that the client lives on begins the trace; the others have nothing to do with it.
+bool begin(node::Node& node, const core::TraceOrder& order) {
+  const auto begun = node.ask_shards<bool>(
+      [order](node::ShardThread& shard) {
+        shard.core().shard().begin_trace(order);
+        return true;
+      },
+      patience);
+  return std::all_of(begun.begin(), begun.end(), [](const auto& one) { return one; });
+}
+
+void end(node::Node& node, std::uint64_t id) {
+  node.traces().close(id);
+  static_cast<void>(node.ask_shards<bool>(
+      [id](node::ShardThread& shard) {
+        shard.core().shard().end_trace(id);
+        return true;
+      },
+      patience));
+}
+
+Answer trace_client(Context& context, const Invocation& invocation) {
+  const std::optional<std::uint64_t> id = context.node.traces().open();
+  if (!id) {
+    return Answer::failed("There are " + std::to_string(node::TraceHub::traces_max) +
+                          " traces already: `vmq-admin trace stop_all` ends them.");
+  }
+  if (!begin(context.node, order_of(invocation, *id))) {
+    end(context.node, *id);
+    return Answer::failed("A shard of the node is busy: try again.");
+  }
+  bool is_heard = true;
+  for (bool is_over = false; !is_over && is_heard && !context.stream->is_over();) {
+    const node::TraceHub::Taken taken = context.node.traces().take(*id, idle);
+    is_over = taken.is_over;
+    for (const std::string& line : taken.lines) {
+      is_heard = is_heard && context.stream->write({line});
+    }
+  }
+  end(context.node, *id);
+  return {};
+}
+
+Answer stop_all(Context& context, const Invocation&) {
+  context.node.traces().end_all();
+  return Answer::done();
+}
+
+}  // namespace
+
+void bind_trace_commands(Handlers& handlers) {
+  handlers["trace client"] = trace_client;
+  handlers["trace stop_all"] = stop_all;
+}
+
+}  // namespace vmq::control
