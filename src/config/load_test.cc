@@ -79,9 +79,10 @@ TEST(Load, keys_of_the_vm_are_listed_in_one_warning) {
 }
 
 TEST(Load, unbuilt_keys_that_repeat_their_default_are_listed_in_one_warning) {
-  EXPECT_EQ(warnings_of(kListener + "plugins.vmq_diversity = off\ngraphite_enabled = off\n"),
-            "not built yet, and set to what they are anyway: graphite_enabled, "
-            "plugins.vmq_diversity\n");
+  EXPECT_EQ(
+      warnings_of(kListener + "plugins.vmq_diversity = off\nvmq_web_ui.admin.auth = password\n"),
+      "not built yet, and set to what they are anyway: "
+      "plugins.vmq_diversity, vmq_web_ui.admin.auth\n");
   EXPECT_EQ(warnings_of(kListener + "plugins.vmq_diversity = on\n"),
             "vernemq.conf:2:1: plugins.vmq_diversity is not built yet: accepted, without effect\n");
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "core/http_publish.h"
 #include "core/ids.h"
 #include "store/batch.h"
 #include "store/store.h"
@@ -81,6 +82,7 @@ struct Effects {
   std::vector<ConnId> resumes;                    // feed these connections' kept bytes again
   std::vector<Note> notes;
   std::vector<TraceLine> traces;
+  std::vector<HttpAnswer> http_answers;
 };
 
 }  // namespace vmq::core

@@ -7,6 +7,9 @@
 namespace vmq::core {
 
 struct Limits {
+  // Messages over HTTP whose password is being verified, and the bytes of their payloads.
+  std::size_t http_asking_max = 256;
+  std::size_t http_asking_bytes_max = 16 << 20;
   // Entries of a durable session's queue held in memory while its client is connected; more goes to
   // disk. Large enough to cover a round trip at full speed, small enough that 100,000 slow clients
   // cost little.

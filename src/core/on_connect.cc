@@ -207,7 +207,7 @@ Answer Shard::admit(std::uint32_t slot, const mqtt::ConnectView& connect) {
 
 void Shard::on_verdict(AskId ask, Verdict verdict) {
   const auto found = asks_.find(ask.value);
-  if (found == asks_.end()) return;
+  if (found == asks_.end()) return on_http_verdict(ask, verdict);
   const std::uint32_t slot = found->second;
   asks_.erase(found);
   Connection& conn = *connections_[slot];

@@ -27,6 +27,10 @@ void Shard::release_held() {
          held_.front().awaited <= awaited_confirmed_) {
     const Held held = std::move(held_.front());
     held_.pop_front();
+    if (held.http != 0) {
+      answer_http(held.http, HttpOutcome::Published);
+      continue;
+    }
     Connection* conn = find(held.conn);
     if (conn == nullptr) continue;
     if (--conn->held == limits_.held_max / 2) resume(held.conn.slot());

@@ -33,7 +33,8 @@ void Shard::send_bytes(std::uint32_t slot, ByteView bytes, When when) {
   }
   std::uint64_t ticket = held_.empty() ? 0 : held_.back().ticket;
   if (when == When::AfterBatch) ticket = ticket_;
-  held_.push_back({ticket, awaited_sent_, id_of(conn, slot), std::string(as_text(bytes)), false});
+  const ConnId to = id_of(conn, slot);
+  held_.push_back({ticket, awaited_sent_, to, std::string(as_text(bytes)), false, 0});
   ++conn.held;
 }
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -244,6 +245,17 @@ class Shard {
   void continue_authentication(std::uint32_t slot, const AuthStep& step);
   void send_auth(std::uint32_t slot, mqtt::ReasonCode reason, std::string_view data);
   void on_verdict(AskId ask, Verdict verdict);
+
+  // --- messages over HTTP (on_http_publish.cc) ---
+  struct HttpAsking {
+    HttpPublish publish;
+    std::size_t plugin = 0;  // that is asked
+  };
+  void on_http_publish(HttpPublish publish);
+  void authenticate_http(HttpAsking asking);
+  void on_http_verdict(AskId ask, Verdict verdict);
+  void publish_http(const HttpPublish& publish);
+  void answer_http(std::uint64_t id, HttpOutcome outcome);
 
   // --- routing and delivery (route.cc, deliver.cc) ---
   // Finds the receivers of `publication` and delivers to each. Returns how many there were.
@@ -545,6 +557,8 @@ class Shard {
   ClientTable clients_;
   std::vector<std::unique_ptr<std::string>> mountpoints_;
   std::unordered_map<std::uint64_t, std::uint32_t> asks_;  // ask → connection slot
+  std::map<std::uint64_t, HttpAsking> http_asking_;        // by ask, so the oldest first
+  std::size_t http_asking_bytes_ = 0;
   std::uint64_t next_ask_ = 1;
 
   session::TurnArena arena_;
@@ -593,6 +607,7 @@ class Shard {
     ConnId conn;
     std::string bytes;
     bool completes_inbound = false;  // a QoS 1 or 2 publish of the client is over with it
+    std::uint64_t http = 0;          // not 0: the answer to a message over HTTP, and no packet
   };
   Ring<Held, 4096> held_;
   // Frames of QoS 1 publishes that other shards have not confirmed, in the order they were sent.

@@ -118,6 +118,10 @@ void ShardCore::on_store_health(bool writable, bool congested) {
 void ShardCore::on_memory(bool is_short) { shard_->on_memory(is_short); }
 void ShardCore::on_load(bool is_overloaded) { shard_->on_load(is_overloaded); }
 void ShardCore::on_loaded(const store::LoadAnswer& answer) { shard_->on_loaded(answer); }
+void ShardCore::on_http_publish(HttpPublish publish) {
+  shard_->on_http_publish(std::move(publish));
+}
+
 void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
 void ShardCore::on_config(ConfigChange change) { shard_->on_config(std::move(change)); }
 void ShardCore::on_timer() { shard_->on_timer(); }

@@ -78,6 +78,8 @@ class ShardCore {
   void on_load(bool is_overloaded);
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
+  // Answered among the effects, of this turn or of a later one.
+  void on_http_publish(HttpPublish publish);
   // Everything that is due, bounded work a call.
   void on_timer();
   // Stop: DISCONNECT 0x8B to everybody, sessions written down.

@@ -104,7 +104,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void begin() {
     parser_.emplace();
     parser_->header_limit(door_.request_line_max + other_headers_max);
-    parser_->body_limit(0);
+    parser_->body_limit(boost::none);  // until admit() knows it; nothing of a body is read before
     if (buffer_.size() > 0) return read_header();
     stream_.expires_after(is_first_ ? first_byte_time : idle_time);
     stream_.async_read_some(buffer_.prepare(idle_read_size),
@@ -220,7 +220,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (error == bhttp::error::header_limit || error == bhttp::error::buffer_overflow) {
       const auto bytes = buffer_.cdata();
       const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
-      return refuse(text.substr(0, door_.request_line_max).find('\n') == text.npos ? 414 : 431);
+      const bool is_in_line = parser_->get().target().empty() &&
+                              text.substr(0, door_.request_line_max).find('\n') == text.npos;
+      return refuse(is_in_line ? 414 : 431);
     }
     refuse(400);
   }

@@ -28,9 +28,14 @@ struct Route {
 
 // The first that matches counts.
 constexpr Route routes[] = {
-    {"/metrics", Match::Exact, Module::Metrics},   {"/health", Match::Below, Module::Health},
-    {"/status", Match::Below, Module::Status},     {"/status.json", Match::Exact, Module::Status},
-    {"/api/v1", Match::Below, Module::Management}, {"/api/v2", Match::Below, Module::Api2},
+    {"/metrics", Match::Exact, Module::Metrics},
+    {"/health", Match::Below, Module::Health},
+    {"/status", Match::Below, Module::Status},
+    {"/status.json", Match::Exact, Module::Status},
+    {"/api/v1", Match::Below, Module::Management},
+    {"/api/v2", Match::Below, Module::Api2},
+    {"/restmqtt/api/v1/publish", Match::Exact, Module::Publish},
+    {"/restapi/v1/publish", Match::Exact, Module::Publish},
 };
 
 const Route* find_route(std::string_view path, const Site& site) {
@@ -204,7 +209,7 @@ void Router::handle(const Request& request, const Site& site, const Reply& reply
       return handlers_.api2(request, rest_of(request, *route), key_of(request),
                             for_all_origins(reply));
     case Module::Publish:
-      return reply(Response::empty(404));
+      return handlers_.publish(request, site, reply);
   }
 }
 

@@ -21,6 +21,7 @@ struct Handlers {
                                      const Reply&)>;
   Handler management;
   Handler api2;
+  std::function<void(const Request&, const Site&, const Reply&)> publish;
 };
 
 // Is `key` good for `scope`, now?

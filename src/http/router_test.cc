@@ -38,7 +38,7 @@ class RouterTest : public ::testing::Test {
                 [](std::string_view key, std::string_view scope) {
                   return key == "good" && (scope == "metrics" || scope == "mgmt");
                 },
-                {answer_path, answer_path}};
+                {answer_path, answer_path, {}}};
   Site site = site_of({}, {}).site;
 };
 

@@ -12,9 +12,11 @@
 #include <utility>
 
 #include "http/connection.h"
+#include "http/graphite.h"
 #include "http/history.h"
 #include "http/management.h"
 #include "http/node_facts.h"
+#include "http/publish.h"
 #include "http/router.h"
 
 namespace vmq::http {
@@ -135,6 +137,12 @@ struct HttpServer::Impl : node::ListenerServer {
                              const Reply& reply) { management.handle(request, path, key, reply); };
     made.api2 = [this](const Request& request, std::string_view path, std::string_view key,
                        const Reply& reply) { management.handle_v2(request, path, key, reply); };
+    made.publish = [this](const Request& request, const Site& site, const Reply& reply) {
+      auto publish = parse_publish(request, site.publish);
+      if (!publish) return reply(std::move(publish.error()));
+      setup.node.publish(std::move(*publish),
+                         [reply](core::HttpOutcome outcome) { reply(publish_response(outcome)); });
+    };
     return made;
   }
 
@@ -215,6 +223,7 @@ struct HttpServer::Impl : node::ListenerServer {
   std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(io);
   std::map<std::size_t, std::shared_ptr<Acceptor>> acceptors;
   asio::steady_timer timer{io};
+  Graphite graphite{io, facts, setup.log, [this] { return setup.node.config()->graphite; }};
   std::thread thread;
 };
 

@@ -224,6 +224,14 @@ std::size_t Node::refresh_tls(net::TlsSource::When when) {
   return failed;
 }
 
+void Node::publish(core::HttpPublish message, std::function<void(core::HttpOutcome)> done) {
+  const std::size_t shard = next_publisher_.fetch_add(1, std::memory_order_relaxed);
+  shards_[shard % shards_.size()]->post(
+      [message = std::move(message), done = std::move(done)](ShardThread& thread) mutable {
+        thread.publish(std::move(message), std::move(done));
+      });
+}
+
 void Node::tick() {
   {
     const std::lock_guard<std::mutex> lock(rules_mutex_);

@@ -70,6 +70,10 @@ class Node {
   std::vector<std::optional<T>> ask_shards(std::function<T(ShardThread&)> ask,
                                            std::chrono::milliseconds patience);
 
+  // A message over HTTP. `done` is called on a shard's thread, once; not at all if the node stops
+  // before. For any thread.
+  void publish(core::HttpPublish message, std::function<void(core::HttpOutcome)> done);
+
   // --- settings, for any thread but the shards' ---
   ConfigSnapshot config() const { return live_.snapshot(); }
   config::Settings settings() const { return live_.settings(); }
@@ -143,6 +147,7 @@ class Node {
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::mutex reader_mutex_;  // one reader of rows at a time
   std::uint64_t next_read_ = 1;
+  std::atomic<std::size_t> next_publisher_{0};  // shards take turns with messages over HTTP
   std::mutex rules_mutex_;
   std::unique_ptr<RuleFiles> rules_;
   MemoryWatch memory_;

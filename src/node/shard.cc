@@ -236,6 +236,10 @@ void ShardThread::carry_out() {
   flush_links();
   for (const core::Note& note : effects_.notes) log_note(note);
   if (!effects_.traces.empty()) world_.traces.add(effects_.traces);
+  for (const core::HttpAnswer& answer : effects_.http_answers) {
+    const auto waiting = http_waiting_.extract(answer.id);
+    if (!waiting.empty()) waiting.mapped()(answer.outcome);
+  }
 
   effects_.touched.clear();
   effects_.closes.clear();
@@ -246,6 +250,13 @@ void ShardThread::carry_out() {
   effects_.resumes.clear();
   effects_.notes.clear();
   effects_.traces.clear();
+  effects_.http_answers.clear();
+}
+
+void ShardThread::publish(core::HttpPublish message, std::function<void(core::HttpOutcome)> done) {
+  message.id = next_http_++;
+  http_waiting_.emplace(message.id, std::move(done));
+  core_.on_http_publish(std::move(message));
 }
 
 void ShardThread::log_note(const core::Note& note) {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "base/epoch.h"
@@ -73,6 +74,8 @@ class ShardThread {
   core::ShardCore& core() { return core_; }
   PasswordPlugin& passwords() { return passwords_; }
   AclPlugin& acl() { return acl_; }
+  // `done` is called on this thread, once; not at all if the node stops before.
+  void publish(core::HttpPublish message, std::function<void(core::HttpOutcome)> done);
   // Tells the clients, takes no new ones, and ends the thread when all shards are quiet or the time
   // is over.
   void stop(Duration patience);
@@ -116,6 +119,9 @@ class ShardThread {
   Now now_;
   ShardMail mail_;
   bool has_mail_left_ = false;  // by a turn that was full
+
+  std::uint64_t next_http_ = 1;
+  std::unordered_map<std::uint64_t, std::function<void(core::HttpOutcome)>> http_waiting_;
 
   std::mutex tasks_mutex_;
   std::vector<Task> tasks_;
