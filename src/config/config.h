@@ -286,8 +286,9 @@ struct Config {
 // for topics.
 inline bool is_open(const Config& config) {
   return config.allow_anonymous &&
-         std::all_of(config.plugins.begin(), config.plugins.end(),
-                     [](const std::string& name) { return name == "vmq_passwd"; });
+         std::all_of(config.plugins.begin(), config.plugins.end(), [](const std::string& name) {
+           return name == "vmq_passwd" || name == "vmq_http_pub";
+         });
 }
 
 }  // namespace vmq::config

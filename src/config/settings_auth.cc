@@ -21,6 +21,8 @@ constexpr Setting kAuthSettings[] = {
      "or subscribe."},
     {"plugins.vmq_diversity", Type::Flag, "off", kPlain, Built::NotBuilt, "Lua plugin."},
     {"plugins.vmq_webhooks", Type::Flag, "off", kPlain, Built::NotBuilt, "HTTP webhooks plugin."},
+    {"plugins.vmq_http_pub", Type::Flag, "off", kCommented, Built::Works,
+     "Publishing over HTTP, on the listeners whose http_modules name vmq_http_pub."},
     {"plugins.vmq_bridge", Type::Flag, "off", kPlain, Built::NotBuilt, "MQTT bridge plugin."},
     {"vmq_acl.acl_file", Type::File, VMQ_ETC_DIR "/vmq.acl", kLive, Built::Works,
      "File with the access rules."},

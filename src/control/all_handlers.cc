@@ -1,17 +1,6 @@
-#include <string>
-
 #include "control/control.h"
 
 namespace vmq::control {
-namespace {
-
-// Of commands whose handlers are not bound above.
-admin::Answer answer_not_available(Context&, const admin::Invocation& invocation) {
-  return admin::Answer::failed("vmq-admin " + std::string(invocation.command->words) +
-                               " is not available yet in this version.");
-}
-
-}  // namespace
 
 Handlers all_handlers(ApiKeys& keys) {
   Handlers handlers;
@@ -29,9 +18,6 @@ Handlers all_handlers(ApiKeys& keys) {
   bind_session_commands(handlers);
   bind_tls_commands(handlers);
   bind_trace_commands(handlers);
-  for (const admin::Command& command : admin::commands()) {
-    handlers.try_emplace(std::string(command.words), answer_not_available);
-  }
   return handlers;
 }
 

@@ -42,14 +42,6 @@ class PageBroker(Broker):
         return subprocess.run([program, "-c", config, *words], capture_output=True, text=True,
                               timeout=60, check=True).stdout.strip()
 
-    def has(self, *words):
-        """Whether a command can be carried out."""
-        try:
-            self.admin(*words)
-        except subprocess.CalledProcessError:
-            return False
-        return True
-
 
 def skip(why):
     print("skipped:", why)
@@ -68,8 +60,7 @@ def run_with_broker(test, options, environment):
         mqtt, websocket, http = broker.ports
         environment.update(
             BASE=f"http://127.0.0.1:{http}/status/", MQTT_PORT=str(mqtt), WS_PORT=str(websocket),
-            BROKER_PID=str(broker.pid), KEY=broker.admin("api-key", "create", "scope=mgmt"),
-            HAS_TRACE="yes" if broker.has("trace", "stop_all") else "")
+            BROKER_PID=str(broker.pid), KEY=broker.admin("api-key", "create", "scope=mgmt"))
         status = run(test, options, environment)
         if status:
             print(broker.log())
