@@ -22,6 +22,16 @@ class Settings : public ShardedStage {
     for (std::uint8_t i = 0; i < node->shard_count(); ++i) tell(node->shard(i));
     run();
   }
+  void expect_new_clients_are_refused() {
+    for (const mqtt::Version version : {mqtt::Version::V311, mqtt::Version::V5}) {
+      Client& late = client("late", version);
+      late.connect(*node, late.connect_fields());
+      run();
+      EXPECT_EQ(late.connack, version == mqtt::Version::V5 ? ReasonCode::ServerBusy
+                                                           : ReasonCode::ServerUnavailable);
+      EXPECT_FALSE(late.is_open());
+    }
+  }
   static std::vector<std::string> numbers(int from, int to) {
     std::vector<std::string> texts;
     for (int i = from; i < to; ++i) texts.push_back(std::to_string(i));
@@ -247,14 +257,7 @@ TEST_P(Settings, an_overloaded_node_takes_no_new_clients_and_serves_those_it_has
   known.subscribe("t", 1);
   run();
   tell_shards([](core::Shard& shard) { shard.on_load(true); });
-  for (const mqtt::Version version : {mqtt::Version::V311, mqtt::Version::V5}) {
-    Client& late = client("late", version);
-    late.connect(*node, late.connect_fields());
-    run();
-    EXPECT_EQ(late.connack, version == mqtt::Version::V5 ? ReasonCode::ServerBusy
-                                                         : ReasonCode::ServerUnavailable);
-    EXPECT_FALSE(late.is_open());
-  }
+  expect_new_clients_are_refused();
   known.publish("t", "x", 1);
   run();
   EXPECT_EQ(payloads(known), (Lines{"x"}));
@@ -307,14 +310,7 @@ TEST_P(Settings, while_memory_is_short_new_sessions_and_subscriptions_are_refuse
   known.subscribe("t", 1);
   run();
   tell_shards([](core::Shard& shard) { shard.on_memory(true); });
-  for (const mqtt::Version version : {mqtt::Version::V311, mqtt::Version::V5}) {
-    Client& late = client("late", version);
-    late.connect(*node, late.connect_fields());
-    run();
-    EXPECT_EQ(late.connack, version == mqtt::Version::V5 ? ReasonCode::ServerBusy
-                                                         : ReasonCode::ServerUnavailable);
-    EXPECT_FALSE(late.is_open());
-  }
+  expect_new_clients_are_refused();
   join(known);  // takes its own session over
   EXPECT_TRUE(known.session_present);
   known.subscribe("t", 2);
