@@ -150,10 +150,11 @@ void Agent::lose(Loss loss, Now now) {
     delayed_.reset();
     taken_over_.reset();
   }
-  lose_will(loss, now);
   // When the broker noticed is not known; it was not before the client last saw the connection.
   const bool is_fresh = client_.is_open() && !is_disconnecting_;
-  oracles_.connection_lost(index_, is_fresh ? now.wall.ms : read_at_ms_);
+  const std::int64_t lost_at_ms = is_fresh ? now.wall.ms : read_at_ms_;
+  lose_will(loss, lost_at_ms);
+  oracles_.connection_lost(index_, lost_at_ms);
   client_.node = nullptr;
   phase_ = Phase::Away;
   answers_.clear();
@@ -162,7 +163,7 @@ void Agent::lose(Loss loss, Now now) {
   unsubscribing_.clear();
 }
 
-void Agent::lose_will(Loss loss, Now now) {
+void Agent::lose_will(Loss loss, std::int64_t lost_at_ms) {
   if (!will_) return;
   const AgentWill will = *std::exchange(will_, std::nullopt);
   if (phase_ != Phase::Online) return;  // perhaps the broker never knew of it
@@ -176,7 +177,7 @@ void Agent::lose_will(Loss loss, Now now) {
     if (durable && delay == 0) due_.push_back({will.message, 0, true});
     return;
   }
-  delayed_until_ms_ = now.wall.ms + delay * 1000ll;
+  delayed_until_ms_ = lost_at_ms + delay * 1000ll;
   if (loss == Loss::Takeover) {
     taken_over_ = AgentWill{will.message, delay, durable};
   } else if (delay == 0) {

@@ -70,6 +70,8 @@ class Agent {
   // The node goes: nothing of it may be touched any more.
   void forget() { client_.node = nullptr; }
   const std::string& client_id() const { return client_.id(); }
+  // Its connection, or the one it asks for, leaves a will.
+  bool has_will() const { return will_.has_value(); }
   bool is_online() const { return phase_ == Phase::Online; }
   bool is_away() const { return phase_ == Phase::Away; }
   std::size_t index() const { return index_; }
@@ -100,7 +102,7 @@ class Agent {
   void disconnect();
   void cut(Now now);
   void lose(Loss loss, Now now);
-  void lose_will(Loss loss, Now now);
+  void lose_will(Loss loss, std::int64_t lost_at_ms);
   void resume_will(bool session_present, Now now);
   void prove();
   void note(const char* what, const std::string& details) const;

@@ -225,7 +225,10 @@ void World::draw_stall() {
 // An operator cuts a client off, which may cost nobody a message, or changes a setting.
 void World::operate() {
   if (operator_rng_.below(2) == 0) {
-    const std::string& id = agents_[operator_rng_.below(agents_.size())]->client_id();
+    const Agent& agent = *agents_[operator_rng_.below(agents_.size())];
+    // Its will would be published now, and the oracles know only when the client has noticed.
+    if (agent.has_will()) return;
+    const std::string& id = agent.client_id();
     // A goodbye that is under way would take the will back; cut off before, the will is published.
     quiesce();
     note("disconnect", id);
