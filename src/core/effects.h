@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
+#include "cluster/members.h"
 #include "core/http_publish.h"
 #include "core/ids.h"
 #include "store/batch.h"
@@ -27,12 +29,20 @@ struct Close {
   CloseHow how = CloseHow::Flush;
 };
 
+// The end of a stream between two members of a cluster, once both have proved who they are.
+struct LinkInfo {
+  cluster::MemberNumber member = cluster::no_member;  // at the other end
+  std::uint8_t shard = 0;                             // that sends on the stream, there or here
+  bool is_outbound = false;                           // this shard sends, the other end confirms
+};
+
 // What the shell knows of a connection when it is accepted.
 struct ConnInfo {
   std::uint32_t listener = 0;  // index in Config::listeners
   std::string peer;            // "address:port", for logs, hooks and session show
   bool is_moved = false;       // from another shard, which has counted it already
   std::string user_name = {};  // of a certificate, in place of CONNECT's; empty: CONNECT's counts
+  std::optional<LinkInfo> link = {};  // a stream of the cluster, and no client
 };
 
 // The connection's client id lives on another shard: move the socket and its unread bytes (CONNECT
