@@ -1,6 +1,7 @@
 #include "net/stages.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -130,14 +131,39 @@ void Stages::fail(const char* stage, std::string why) {
 }
 
 ByteView Stages::send(std::uint8_t* plain, std::size_t size, Wire& wire) {
-  if (websocket_) {
-    const std::size_t head = WebSocket::put_head(plain, size);
-    plain -= head;
-    size += head;
+  if (!websocket_) {
+    if (tls_ == nullptr) return {plain, size};
+    tls_->send({plain, size}, wire);
+    return wire;
   }
-  if (tls_ == nullptr) return {plain, size};
-  tls_->send({plain, size}, wire);
+  // A frame for each packet. One frame for all of them would do for MQTT [MQTT-6.0.0-4], but there
+  // are clients (Paho's for C, some in browsers) that take the first packet of a frame and then
+  // wait for the socket.
+  const ByteView bytes{plain, size};
+  const std::size_t first = sent_packets_.take(bytes);
+  if (first == size) {
+    const std::size_t head = WebSocket::put_head(plain, size);
+    if (tls_ == nullptr) return {plain - head, size + head};
+    tls_->send({plain - head, size + head}, wire);
+    return wire;
+  }
+  Wire frames;
+  Wire& to = tls_ == nullptr ? wire : frames;
+  put_frame(bytes.first(first), to);
+  for (ByteView rest = bytes.subspan(first); !rest.empty();) {
+    const std::size_t next = sent_packets_.take(rest);
+    put_frame(rest.first(next), to);
+    rest = rest.subspan(next);
+  }
+  if (tls_ != nullptr) tls_->send(frames, wire);
   return wire;
+}
+
+void Stages::put_frame(ByteView payload, Wire& wire) {
+  std::array<std::uint8_t, WebSocket::head_max> head;
+  const std::size_t size = WebSocket::put_head(head.data() + head.size(), payload.size());
+  wire.insert(wire.end(), head.end() - size, head.end());
+  wire.insert(wire.end(), payload.begin(), payload.end());
 }
 
 void Stages::close(Wire& wire) {

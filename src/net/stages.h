@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "net/packet_ends.h"
 #include "net/tls_stream.h"
 #include "net/transport.h"
 #include "net/websocket.h"
@@ -71,11 +72,13 @@ class Stages {
   std::size_t take_upgrade(std::span<std::uint8_t> bytes, Wire& answer);
   std::size_t take_frames(std::span<std::uint8_t> bytes, Wire& answer);
   void put(ByteView bytes, Wire& wire);
+  static void put_frame(ByteView payload, Wire& wire);
   void fail(const char* stage, std::string why);
 
   const std::shared_ptr<const Transport> transport_;
   std::unique_ptr<TlsStream> tls_;
   std::optional<WebSocket> websocket_;
+  PacketEnds sent_packets_;
   Phase phase_ = Phase::ProxyHeader;
   bool has_ended_ = false;
   const char* failed_stage_ = "";

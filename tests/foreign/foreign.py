@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Starts the broker and lets a client of other people talk to it: foreign.py CLIENT [WORK-FOLDER].
 
-CLIENT is mosquitto, paho_c, paho_python or mqtt_js. Ends with 77 where the client cannot be had.
+CLIENT is mosquitto, paho_c, paho_python or mqtt_js. The client finds in its environment what
+carries MQTT: TRANSPORT is tcp, tls, ws or wss, and CAFILE the authority of the broker's
+certificate, which it must check. Ends with 77 where the client cannot be had.
 """
+import fcntl
 import os
 import shutil
 import subprocess
@@ -10,6 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "conformance"))
+import transport  # noqa: E402
 from broker import Broker  # noqa: E402
 
 SKIPPED = 77
@@ -21,7 +25,14 @@ def skip(why):
 
 
 def node_modules(work):
-    """MQTT.js of the lock file, in the build folder."""
+    """MQTT.js of the lock file, in the build folder; several tests may ask at once."""
+    os.makedirs(work, exist_ok=True)
+    with open(os.path.join(work, "install.lock"), "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return install_node_modules(work)
+
+
+def install_node_modules(work):
     modules = os.path.join(work, "node_modules")
     lock = os.path.join(HERE, "package-lock.json")
     installed = os.path.join(work, "installed-lock.json")
@@ -31,7 +42,6 @@ def node_modules(work):
         with open(installed, "rb") as file:
             if file.read() == wanted:
                 return modules
-    os.makedirs(work, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(HERE, name), work)
     result = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=work,
@@ -68,8 +78,13 @@ def main():
     client = sys.argv[1]
     work = os.path.abspath(sys.argv[2] if len(sys.argv) > 2 else "build/foreign")
     words = command(client, work)
-    broker = Broker().start()
+    broker = Broker()
+    if transport.IS_TLS:
+        transport.make_authority(broker.folder)
+        transport.make_certificate(broker.folder, "server")
+        os.environ["CAFILE"] = os.path.join(broker.folder, "ca.pem")
     try:
+        broker.start()
         status = subprocess.run(words + [str(broker.port)], timeout=280, check=False).returncode
         if status:
             print(broker.log())

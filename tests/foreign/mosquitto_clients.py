@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """mosquitto_pub, mosquitto_sub and mosquitto_rr in every version and QoS: PORT."""
 import itertools
+import os
 import subprocess
 import sys
 import unittest
@@ -8,10 +9,16 @@ import unittest
 PORT = ""
 VERSIONS = ("mqttv31", "mqttv311", "mqttv5")
 names = itertools.count(1)
+# These clients of Debian speak TCP and TLS.
+TLS = ["--cafile", os.environ["CAFILE"]] if os.environ.get("TRANSPORT") == "tls" else []
+
+
+def broker(version):
+    return ["-h", "127.0.0.1", "-p", PORT, "-V", version, *TLS]
 
 
 def pub(*arguments, version="mqttv5", **options):
-    return subprocess.run(["mosquitto_pub", "-p", PORT, "-V", version, *arguments],
+    return subprocess.run(["mosquitto_pub", *broker(version), *arguments],
                           timeout=20, check=True, capture_output=True, **options)
 
 
@@ -20,8 +27,8 @@ class Sub:
 
     def __init__(self, *arguments, version="mqttv5", count=1):
         self.process = subprocess.Popen(
-            ["stdbuf", "-oL", "mosquitto_sub", "-p", PORT, "-V", version, "-C", str(count), "-d",
-             "-W", "20", *arguments], stdout=subprocess.PIPE, text=True)
+            ["stdbuf", "-oL", "mosquitto_sub", *broker(version), "-C", str(count), "-d", "-W", "20",
+             *arguments], stdout=subprocess.PIPE, text=True)
         self.debug = []
         for line in self.process.stdout:
             self.debug.append(line)
@@ -79,8 +86,8 @@ class Mosquitto(unittest.TestCase):
             arguments = ["-i", f"durable-{version}", "-c", "-q", "1", "-t", self.topic + version]
             if version == "mqttv5":
                 arguments += ["-x", "1000"]
-            subprocess.run(["mosquitto_sub", "-p", PORT, "-V", version, "-E", *arguments],
-                           timeout=20, check=True)
+            subprocess.run(["mosquitto_sub", *broker(version), "-E", *arguments], timeout=20,
+                           check=True)
             pub("-t", self.topic + version, "-q", "1", "-m", "waited", version=version)
             self.assertEqual(["waited"], Sub(*arguments, version=version).lines())
 
@@ -105,8 +112,8 @@ class Mosquitto(unittest.TestCase):
             topic = self.topic + version
             answerer = Sub("-t", topic, version=version)
             asker = subprocess.Popen(
-                ["mosquitto_rr", "-p", PORT, "-V", version, "-t", topic, "-e", topic + "/answer",
-                 "-m", "question", "-W", "20", "-q", "1"], stdout=subprocess.PIPE, text=True)
+                ["mosquitto_rr", *broker(version), "-t", topic, "-e", topic + "/answer", "-m",
+                 "question", "-W", "20", "-q", "1"], stdout=subprocess.PIPE, text=True)
             self.assertEqual(["question"], answerer.lines())
             pub("-t", topic + "/answer", "-m", "answer", "-q", "1", version=version)
             self.assertEqual("answer\n", asker.communicate(timeout=30)[0])

@@ -1,10 +1,17 @@
 // MQTT.js in versions 3.1, 3.1.1 and 5, every QoS: PORT.
 'use strict';
 const assert = require('assert');
+const fs = require('fs');
 const mqtt = require('mqtt');
 
 const port = Number(process.argv[2]);
 let names = 0;
+const transport = process.env.TRANSPORT || 'tcp';
+const carrier = {
+  protocol: { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' }[transport],
+  path: '/mqtt',
+  ca: process.env.CAFILE ? fs.readFileSync(process.env.CAFILE) : undefined,
+};
 
 function within(promise, what) {
   let timer;
@@ -20,7 +27,7 @@ class Client {
     self.waiting = [];
     self.messages = [];
     self.client = mqtt.connect({
-      host: '127.0.0.1', port, protocolVersion: version,
+      host: '127.0.0.1', port, ...carrier, protocolVersion: version,
       protocolId: version === 3 ? 'MQIsdp' : 'MQTT', reconnectPeriod: 0,
       clientId: `js${++names}`, ...options,
     });

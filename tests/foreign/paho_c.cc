@@ -13,6 +13,11 @@
 namespace {
 
 std::string uri;
+MQTTClient_SSLOptions tls = MQTTClient_SSLOptions_initializer;
+bool is_tls = false;
+// This client polls, which makes its suite a slow one: it is complete over TCP, and over the other
+// transports as long as it takes to see that they carry everything.
+bool is_complete = true;
 int names = 0;
 
 [[noreturn]] void fail(const std::string& what, int code) {
@@ -52,6 +57,7 @@ class Client {
     if (version == MQTTVERSION_5) options = options5;
     options.MQTTVersion = version;
     options.keepAliveInterval = 30;
+    if (is_tls) options.ssl = &tls;
     if (will != nullptr) {
       will_options.topicName = will->topic.c_str();
       will_options.message = will->payload.c_str();
@@ -154,6 +160,7 @@ constexpr int versions[] = {MQTTVERSION_3_1, MQTTVERSION_3_1_1, MQTTVERSION_5};
 void every_mix_of_version_and_qos() {
   for (const int source : versions) {
     for (const int target : versions) {
+      if (!is_complete && source != target) continue;
       Client publisher(source, "", true);
       Client subscriber(target, "", true);
       for (int sent = 0; sent <= 2; ++sent) {
@@ -178,8 +185,9 @@ void many_messages_keep_their_order() {
     for (int qos = 0; qos <= 2; ++qos) {
       const std::string topic = "c/many/" + std::to_string(version) + std::to_string(qos);
       subscriber.subscribe(topic, qos);
-      for (int n = 0; n < 20; ++n) publisher.publish(topic, std::to_string(n), qos);
-      for (int n = 0; n < 20; ++n) {
+      const int count = is_complete ? 20 : 5;
+      for (int n = 0; n < count; ++n) publisher.publish(topic, std::to_string(n), qos);
+      for (int n = 0; n < count; ++n) {
         check(subscriber.receive().payload == std::to_string(n), "order on " + topic, n);
       }
     }
@@ -199,9 +207,8 @@ void durable_sessions_wait() {
     Client client(version, name, false);
     // MQTT 3.1 has no such flag, and this client reports it for 3.1.1 only.
     if (version == MQTTVERSION_3_1_1) check(client.session_present(), "session of " + name);
-    std::vector<std::string> got = {client.receive().payload, client.receive().payload};
-    std::sort(got.begin(), got.end());
-    check(got == std::vector<std::string>{"one", "two"}, "queue of " + name);
+    check(client.receive().payload == "one", "queue of " + name);
+    check(client.receive().payload == "two", "queue of " + name);
   }
 }
 
@@ -232,12 +239,27 @@ void wills_are_published() {
   }
 }
 
+// TRANSPORT is tcp, tls, ws or wss; CAFILE the authority to believe.
+void choose_transport(const std::string& port) {
+  const char* named = std::getenv("TRANSPORT");
+  const std::string transport = named == nullptr ? "tcp" : named;
+  is_tls = transport == "tls" || transport == "wss";
+  is_complete = transport == "tcp";
+  uri = (transport == "tls" ? "ssl" : transport) + "://127.0.0.1:" + port;
+  if (transport == "ws" || transport == "wss") uri += "/mqtt";
+  if (!is_tls) return;
+  tls.trustStore = std::getenv("CAFILE");
+  tls.verify = 1;
+  tls.sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   check(argc == 2, "usage: paho_c PORT");
-  uri = std::string("tcp://127.0.0.1:") + argv[1];
+  choose_transport(argv[1]);
   MQTTClient_init_options init = MQTTClient_init_options_initializer;
+  init.do_openssl_init = 1;
   MQTTClient_global_init(&init);
   every_mix_of_version_and_qos();
   many_messages_keep_their_order();

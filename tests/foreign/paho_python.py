@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Paho client for Python (Debian's 1.6) in every version and QoS: PORT."""
 import itertools
+import os
 import queue
 import sys
 import unittest
@@ -17,13 +18,18 @@ except ImportError:
 PORT = 0
 VERSIONS = (mqtt.MQTTv31, mqtt.MQTTv311, mqtt.MQTTv5)
 names = itertools.count(1)
+TRANSPORT = os.environ.get("TRANSPORT", "tcp")
+CARRIER = "websockets" if TRANSPORT in ("ws", "wss") else "tcp"
 
 
 class Client:
     def __init__(self, version, name=None, clean=True, will=None, expiry=0):
         options = {} if version == mqtt.MQTTv5 else {"clean_session": clean}
         self.version = version
-        self.client = mqtt.Client(name or f"py{next(names)}", protocol=version, **options)
+        self.client = mqtt.Client(name or f"py{next(names)}", protocol=version,
+                                  transport=CARRIER, **options)
+        if TRANSPORT in ("tls", "wss"):
+            self.client.tls_set(os.environ["CAFILE"])
         self.messages, self.events = queue.Queue(), queue.Queue()
         self.client.on_message = lambda client, data, message: self.messages.put(message)
         self.client.on_connect = lambda client, data, flags, code, *rest: self.events.put(
