@@ -25,7 +25,8 @@ CODE = (".cc", ".h")
 LINE_CHECKED = (".cc", ".h", ".py")
 TEXT = LINE_CHECKED + (".md", ".cmake", ".sh", "CMakeLists.txt")
 
-PURE = {"base", "mqtt", "topic", "auth", "store", "config", "session", "core", "admin", "migrate"}
+PURE = {"base", "mqtt", "topic", "auth", "store", "config", "session", "core", "admin", "migrate",
+        "cluster"}
 PURE_BANNED_HEADERS = re.compile(
     r"^(thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|"
     r"atomic|ctime|time\.h|random|filesystem|fstream|iostream|cstdio|stdio\.h|unistd\.h|fcntl\.h|"
