@@ -30,6 +30,7 @@ struct Members {
   MemberNumber self = no_member;  // no_member: a node that has joined nobody
   bool has_quorum = true;         // decisions that all agree on can be made from here
   std::vector<Member> all;        // by number; self is one of them
+  std::uint64_t cluster = 0;      // drawn when it began, so that no two are taken for one; 0: none
 
   // Null: there is no such member.
   const Member* find(MemberNumber number) const;
