@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "base/expect.h"
@@ -35,6 +39,28 @@ net::ListenerSpec spec_of(const config::ListenerConfig& listener, std::size_t in
 
 std::string key_of(const config::ListenerConfig& listener) {
   return "listener." + std::string(config::to_string(listener.kind)) + "." + listener.name;
+}
+
+// Returns when every shard has carried out what it was given before. Whoever closes a listener may
+// open its port again, or another process may, so what is told as closed must be.
+Listeners::Done wait_for_shards(const Listeners::Post& post, std::size_t shards) {
+  constexpr std::chrono::seconds patience{10};
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t missing = 0;
+  };
+  auto waiting = std::make_shared<Waiting>();  // shared with tasks that may come too late
+  waiting->missing = shards;
+  for (std::size_t shard = 0; shard < shards; ++shard) {
+    post(shard, [waiting](ShardThread&) {
+      const std::lock_guard<std::mutex> lock(waiting->mutex);
+      if (--waiting->missing == 0) waiting->changed.notify_all();
+    });
+  }
+  std::unique_lock<std::mutex> lock(waiting->mutex);
+  if (waiting->changed.wait_for(lock, patience, [&] { return waiting->missing == 0; })) return {};
+  return failure("a shard of the node is busy: it closes its part of the listener later");
 }
 
 }  // namespace
@@ -154,11 +180,14 @@ ListenerServer* Listeners::server_of(const Entry& entry) const {
 }
 
 Listeners::Done Listeners::suspend(std::size_t index) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   Entry* entry = find(index);
   if (entry == nullptr) return failure("there is no such listener");
+  const bool has_doors = entry->status == ListenerStatus::Running && entry->config.is_mqtt();
   close_entry(index);
-  return {};
+  const Post post = has_doors ? post_ : Post();
+  lock.unlock();
+  return post ? wait_for_shards(post, shards_) : Done();
 }
 
 Listeners::Done Listeners::resume(std::size_t index) {
@@ -172,12 +201,15 @@ Listeners::Done Listeners::resume(std::size_t index) {
 }
 
 Listeners::Done Listeners::remove(std::size_t index) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   Entry* entry = find(index);
   if (entry == nullptr) return failure("there is no such listener");
+  const bool has_doors = entry->status == ListenerStatus::Running && entry->config.is_mqtt();
   close_entry(index);
   entry->status = ListenerStatus::Deleted;
-  return {};
+  const Post post = has_doors ? post_ : Post();
+  lock.unlock();
+  return post ? wait_for_shards(post, shards_) : Done();
 }
 
 Result<std::size_t, std::string> Listeners::prepare(const config::ListenerConfig& listener) {

@@ -78,7 +78,7 @@ class Listeners {
   // takes the server away, after it has ended by itself.
   [[nodiscard]] Done serve(const std::vector<config::ListenerKind>& kinds, ListenerServer* server);
 
-  // The error says what is in the way. Nothing changes then.
+  // The error says what is in the way. A suspended or removed listener's port is free on return.
   [[nodiscard]] Done suspend(std::size_t index);
   [[nodiscard]] Done resume(std::size_t index);
   // Takes nobody new in, and is not shown any more.
