@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <fstream>
@@ -95,8 +96,10 @@ class AdminSocketTest : public node::NodeTest {
   net::Fd ask(const std::vector<std::string>& line) {
     net::Fd fd = connect();
     const std::string bytes = admin::encode({line, true});
-    EXPECT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(bytes.size()));
+    const ssize_t sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    // Who is refused may find the node gone before it has asked; the answer lies there to be read.
+    EXPECT_TRUE(sent == static_cast<ssize_t>(bytes.size()) || errno == EPIPE)
+        << std::strerror(errno);
     return fd;
   }
   // Until `frames_max` have come or the connection ends: "2:text" for output, "4:0" for the end.
@@ -107,7 +110,8 @@ class AdminSocketTest : public node::NodeTest {
     std::array<char, 4096> buffer;
     while (frames < frames_max) {
       const ssize_t size = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
-      if (size < 0) ADD_FAILURE() << "nothing came for a long time";
+      // A reset stands behind the answer to a request that was not read.
+      if (size < 0 && errno != ECONNRESET) ADD_FAILURE() << "nothing came for a long time";
       if (size <= 0) break;
       reader.feed({buffer.data(), static_cast<std::size_t>(size)});
       while (const auto frame = reader.next()) {
@@ -196,6 +200,7 @@ TEST_F(AdminSocketTest, with_every_place_taken_by_commands_the_next_is_told_to_w
   limits.connections = 2;
   open(limits);
   const net::Fd first = ask({"node", "history"});
+  entered_.get_future().wait();
   const net::Fd second = ask({"metrics", "reset"});
   EXPECT_TRUE(read(ask({"cluster", "show"})).starts_with("3:The node is busy"));
   release_.set_value();
