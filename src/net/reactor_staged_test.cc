@@ -11,19 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "net/fake_core.h"
-#include "net/reactor.h"
+#include "net/reactor_fixture.h"
 #include "net/test_pki.h"
 
 namespace vmq::net {
 namespace {
-
-std::string frame(char op, std::string_view body) {
-  std::string text(5, op);
-  store_be32(reinterpret_cast<std::uint8_t*>(text.data()) + 1,
-             static_cast<std::uint32_t>(body.size()));
-  return text.append(body);
-}
 
 // A WebSocket frame of a client whose mask changes nothing.
 std::string masked(std::uint8_t first, std::string_view payload) {
@@ -107,22 +99,12 @@ class Client {
   std::string unsent_;
 };
 
-class StagedTest : public ::testing::Test {
+class StagedTest : public ReactorFixture {
  protected:
   void open(const config::ListenerConfig& config, ReactorLimits limits = {}) {
-    ListenerSpec spec;
-    spec.address = "127.0.0.1";
-    auto opened = open_listener(spec, 1);
-    ASSERT_TRUE(opened) << opened.error();
     auto transport = make_transport(config, {}, static_cast<std::int64_t>(std::time(nullptr)));
     ASSERT_TRUE(transport) << transport.error();
-    listener_ = std::move(*opened);
-    listener_.shared->transport = std::move(*transport);
-    reactor_ = std::make_unique<Reactor>(
-        core_, waker_, counters_, socket_counters_, limits, [this](const Trouble& trouble) {
-          troubles_.push_back(std::string(trouble.event) + ": " + std::string(trouble.reason));
-        });
-    reactor_->listen(std::move(listener_.sockets[0]));
+    listen({}, std::move(*transport), limits);
   }
   config::ListenerConfig with_proxy() const {
     config::ListenerConfig config;
@@ -143,48 +125,11 @@ class StagedTest : public ::testing::Test {
     return config;
   }
 
-  void turn(int timeout_ms = 0) {
-    reactor_->wait(timeout_ms);
-    do {
-      core_.begin_turn({now_, {}});
-      for (MovedSocket& moved : to_adopt_) reactor_->adopt(std::move(moved));
-      to_adopt_.clear();
-      reactor_->offer_ready(now_);
-      core::Effects effects;
-      core_.end_turn(effects);
-      reactor_->write(effects.touched);
-      reactor_->close(effects.closes);
-      for (core::Handover& handover : effects.handovers) {
-        if (auto moved = reactor_->release(handover)) to_adopt_.push_back(std::move(*moved));
-      }
-      reactor_->resume(effects.resumes);
-      core_.release_turn_memory();
-    } while (reactor_->has_ready());
-  }
-  template <typename Condition>
-  bool until(Condition condition) {
-    for (int i = 0; i < 1000; ++i) {
-      if (condition()) return true;
-      turn(5);
-    }
-    return condition();
-  }
   bool echoes(Client& client, const std::string& text) {
     return until([&] { return client.receive(), client.received == text; });
   }
-  core::Shard& fake() { return core_.shard(); }
-  const SocketAddress& address() const { return listener_.address; }
 
   std::unique_ptr<TestPki> pki_;
-  core::ShardCore core_{core::ShardSetup{}, core::RecoveredShard{}};
-  Waker waker_;
-  core::Counters counters_;
-  SocketCounters socket_counters_;
-  std::vector<std::string> troubles_;
-  OpenedListener listener_;
-  std::unique_ptr<Reactor> reactor_;
-  std::vector<MovedSocket> to_adopt_;
-  Instant now_{1000};
 };
 
 TEST_F(StagedTest, a_proxy_names_the_client_and_is_out_of_the_way_then) {

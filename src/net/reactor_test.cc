@@ -9,17 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "net/fake_core.h"
+#include "net/reactor_fixture.h"
 
 namespace vmq::net {
 namespace {
-
-std::string frame(char op, std::string_view body) {
-  std::string text(5, op);
-  store_be32(reinterpret_cast<std::uint8_t*>(text.data()) + 1,
-             static_cast<std::uint32_t>(body.size()));
-  return text.append(body);
-}
 
 class Client {
  public:
@@ -63,64 +56,9 @@ class Client {
   Fd fd_;
 };
 
-class ReactorTest : public ::testing::Test {
+class ReactorTest : public ReactorFixture {
  protected:
-  void SetUp() override { open({}); }
-
-  void open(ListenerSpec spec) {
-    spec.address = "127.0.0.1";
-    auto opened = open_listener(spec, 1);
-    ASSERT_TRUE(opened) << opened.error();
-    reactor_.reset();
-    listener_ = std::move(*opened);
-    reactor_ = std::make_unique<Reactor>(
-        core_, waker_, counters_, socket_counters_, ReactorLimits{},
-        [this](const Trouble& trouble) { troubles_.emplace_back(trouble.event); });
-    reactor_->listen(std::move(listener_.sockets[0]));
-  }
-
-  // One turn as a shard does it.
-  void turn(int timeout_ms = 0) {
-    reactor_->wait(timeout_ms);
-    do {
-      ++turns_;
-      core_.begin_turn({now_, {}});
-      for (MovedSocket& moved : to_adopt_) reactor_->adopt(std::move(moved));
-      to_adopt_.clear();
-      reactor_->offer_ready(now_);
-      core::Effects effects;
-      core_.end_turn(effects);
-      reactor_->write(effects.touched);
-      reactor_->close(effects.closes);
-      for (core::Handover& handover : effects.handovers) {
-        if (auto moved = reactor_->release(handover)) to_adopt_.push_back(std::move(*moved));
-      }
-      reactor_->resume(effects.resumes);
-      core_.release_turn_memory();
-    } while (reactor_->has_ready());
-  }
-  // Turns until it is so; each waits at most 20 ms, so what never becomes so ends.
-  template <typename Condition>
-  bool until(Condition condition) {
-    for (int i = 0; i < 500; ++i) {
-      if (condition()) return true;
-      turn(20);
-    }
-    return condition();
-  }
-  core::Shard& fake() { return core_.shard(); }
-  const SocketAddress& address() const { return listener_.address; }
-
-  core::ShardCore core_{core::ShardSetup{}, core::RecoveredShard{}};
-  Waker waker_;
-  core::Counters counters_;
-  SocketCounters socket_counters_;
-  std::vector<std::string> troubles_;
-  OpenedListener listener_;
-  std::unique_ptr<Reactor> reactor_;
-  std::vector<MovedSocket> to_adopt_;
-  Instant now_{1000};
-  std::size_t turns_ = 0;
+  void SetUp() override { listen({}); }
 };
 
 TEST_F(ReactorTest, echoes_and_counts_bytes) {
@@ -323,7 +261,7 @@ TEST_F(ReactorTest, a_client_may_get_the_slot_of_one_that_is_being_handed_over) 
 TEST_F(ReactorTest, clients_above_the_listeners_maximum_are_refused_and_counted) {
   ListenerSpec spec;
   spec.connections_max = 2;
-  open(spec);
+  listen(spec);
   Client one(address());
   Client two(address());
   ASSERT_TRUE(until([&] { return reactor_->connection_count() == 2; }));
