@@ -39,7 +39,7 @@ std::string to_csv(const Answer& answer);
 
 // A cell as it stands in a human table or a CSV file.
 std::string to_string(const Cell& cell);
-// `text` as a JSON string, quotes included.
+// `text` as a JSON string, quotes included. What is not UTF-8 comes out as U+FFFD.
 std::string json_string(std::string_view text);
 // Control characters but newlines and tabs, and bytes that are no UTF-8, as \x and two hex digits.
 std::string harmless(std::string_view text);

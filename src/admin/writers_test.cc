@@ -83,9 +83,17 @@ TEST(JsonForm, values_keep_their_types) {
 
 TEST(JsonForm, strings_are_valid_whatever_the_bytes) {
   EXPECT_EQ(json_string("a\"\\\n\x01\x7f"), "\"a\\\"\\\\\\n\\u0001\\u007f\"");
-  EXPECT_EQ(json_string("grün"), "\"grün\"");
-  EXPECT_EQ(json_string("\xff\xe2\x82"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  EXPECT_EQ(json_string("grün €𝄞"), "\"grün €𝄞\"");
   EXPECT_EQ(json_string(std::string_view("\0", 1)), "\"\\u0000\"");
+}
+
+TEST(JsonForm, what_is_not_utf8_is_replaced_byte_by_byte) {
+  const std::string bad = "\xEF\xBF\xBD";
+  EXPECT_EQ(json_string("\xff"), '"' + bad + '"');
+  EXPECT_EQ(json_string("\xC0\x80"), '"' + bad + bad + '"');            // too long
+  EXPECT_EQ(json_string("\xED\xA0\x80"), '"' + bad + bad + bad + '"');  // a surrogate
+  EXPECT_EQ(json_string("\xE2\x82"), '"' + bad + bad + '"');            // cut
+  EXPECT_EQ(json_string("\xF4\x90\x80\x80"), '"' + bad + bad + bad + bad + '"');
 }
 
 TEST(CsvForm, cells_are_quoted_where_they_must_be) {

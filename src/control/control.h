@@ -8,6 +8,7 @@
 // Lifetime: made after the node, gone before it. Threads: submit() may be called by any.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,6 +48,10 @@ struct Context {
   const Caller& caller;
   Stream* stream = nullptr;  // of commands that stream
 };
+
+// How long a handler waits for the shards, and what it answers when that was not enough.
+inline constexpr std::chrono::seconds shard_patience{10};
+inline constexpr std::string_view shard_is_busy = "A shard of the node is busy: try again.";
 
 using Handler = std::function<admin::Answer(Context&, const admin::Invocation&)>;
 // By the words of the command.

@@ -8,6 +8,7 @@
 
 #include "control/control.h"
 #include "control/metric_values.h"
+#include "control/node_figures.h"
 
 namespace vmq::control {
 namespace {
@@ -15,24 +16,6 @@ namespace {
 using admin::Answer;
 using admin::Invocation;
 using admin::Table;
-
-struct StatusRow {
-  std::string_view name;
-  std::string_view metric;
-};
-
-constexpr StatusRow status_rows[] = {
-    {"msg_in", "mqtt_publish_received"},
-    {"msg_out", "mqtt_publish_sent"},
-    {"queue_in", "queue_message_in"},
-    {"queue_out", "queue_message_out"},
-    {"queue_drop", "queue_message_drop"},
-    {"queue_unhandled", "queue_message_unhandled"},
-    {"num_subscriptions", "router_subscriptions"},
-    {"num_retained", "retain_messages"},
-    {"matches_local", "router_matches_local"},
-    {"matches_remote", "router_matches_remote"},
-};
 
 Answer status(Context& context, const Invocation&) {
   Table table{{"Status", "Value"}, {}};
@@ -45,7 +28,7 @@ Answer status(Context& context, const Invocation&) {
   const std::uint64_t sessions = sum_of(node, "queue_processes");
   add("num_online", online);
   add("num_offline", sessions - std::min(sessions, online));
-  for (const StatusRow& row : status_rows) add(row.name, sum_of(node, row.metric));
+  for (const NodeFigure& figure : node_figures) add(figure.name, sum_of(node, figure.metric));
   table.rows.push_back({std::string("version"), std::string(VMQ_VERSION)});
   return Answer::of(std::move(table));
 }

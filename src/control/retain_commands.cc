@@ -18,9 +18,7 @@ using admin::Answer;
 using admin::Cell;
 using admin::Invocation;
 
-constexpr std::chrono::seconds patience{10};
 constexpr std::size_t topics_per_slice = 1000;
-constexpr std::string_view kBusy = "A shard of the node is busy: try again.";
 constexpr std::string_view kColumns[] = {"payload", "topic"};
 
 // On this thread: the index may be read by any, and is locked for a slice at a time.
@@ -84,8 +82,8 @@ Answer remove(Context& context, const Invocation& invocation) {
         if (shard.id().value == 0) shard.core().shard().delete_retained(mountpoint, topic);
         return true;
       },
-      patience);
-  return done.front() ? Answer::done() : Answer::failed(std::string(kBusy));
+      shard_patience);
+  return done.front() ? Answer::done() : Answer::failed(std::string(shard_is_busy));
 }
 
 struct Swept {
@@ -105,8 +103,8 @@ Answer remove_expired(Context& context, const Invocation&) {
             swept.expired = shard.core().shard().expire_retained(topics_per_slice, swept.is_done);
             return swept;
           },
-          patience);
-      if (!slices.front()) return Answer::failed(std::string(kBusy));
+          shard_patience);
+      if (!slices.front()) return Answer::failed(std::string(shard_is_busy));
       expired += slices.front()->expired;
       is_done = slices.front()->is_done;
     }

@@ -19,10 +19,8 @@ using admin::Answer;
 using admin::Cell;
 using admin::Invocation;
 
-constexpr std::chrono::seconds patience{10};
 constexpr std::size_t receivers_max = 1000;
 constexpr std::uint32_t subscriptions_per_slice = 500;
-constexpr std::string_view kBusy = "A shard of the node is busy: try again.";
 
 // Whom the index names, before anything is known of them.
 struct Receivers {
@@ -142,7 +140,7 @@ class Explanation {
           if (receivers.total > receivers_max) receivers.plain.resize(receivers_max);
           return receivers;
         },
-        patience);
+        shard_patience);
     if (!found.front()) return false;
     receivers_ = *found.front();
     for (const core::RouteGroup& group : receivers_.groups) {
@@ -169,7 +167,7 @@ class Explanation {
             if (!is_there) return Slice{};
             return look(shard.core().shard(), target, topic, from, with_others);
           },
-          patience);
+          shard_patience);
       from = core::no_slot;
       for (const auto& slice : slices) {
         if (!slice) return false;
@@ -189,7 +187,7 @@ class Explanation {
         [mountpoint = mountpoint_, topic = topic_, client_id](node::ShardThread& shard) {
           return shard.core().shard().ask_rules(mountpoint, client_id, topic);
         },
-        patience);
+        shard_patience);
     for (const auto& verdict : verdicts) {
       if (!verdict || !*verdict) continue;
       return "The rules let " + client_id + ((*verdict)->publish ? "" : " not") +
@@ -250,12 +248,12 @@ Answer explain(Context& context, const Invocation& invocation) {
   Explanation explanation(context.node, mountpoint, topic);
   const auto client_id = invocation.value("client-id");
   if (!client_id) {
-    if (!explanation.find_receivers()) return Answer::failed(std::string(kBusy));
+    if (!explanation.find_receivers()) return Answer::failed(std::string(shard_is_busy));
     return explanation.answer(std::nullopt);
   }
   const std::string id(*client_id);
   if (!explanation.add({std::nullopt, mountpoint, id}, true)) {
-    return Answer::failed(std::string(kBusy));
+    return Answer::failed(std::string(shard_is_busy));
   }
   if (!explanation.is_found()) return Answer::failed("There is no session of " + id + ".");
   return explanation.answer(explanation.rules_of(id));

@@ -18,11 +18,9 @@ namespace {
 using admin::Answer;
 using admin::Invocation;
 
-constexpr std::chrono::seconds patience{10};
 constexpr std::uint32_t questions_per_slice = 500;
 constexpr std::uint32_t places_per_slice = 2000;
 constexpr std::size_t disconnects_per_slice = 100;
-constexpr std::string_view kBusy = "A shard of the node is busy: try again.";
 
 constexpr std::string_view kSessionColumns[] = {"client_id", "is_online", "mountpoint",
                                                 "peer_host", "peer_port", "user"};
@@ -65,7 +63,7 @@ bool disconnect(node::Node& node, const std::vector<Client>& clients, core::Clea
           }
           return true;
         },
-        patience);
+        shard_patience);
     if (std::any_of(done.begin(), done.end(), [](const auto& one) { return !one; })) return false;
   }
   return true;
@@ -74,7 +72,7 @@ bool disconnect(node::Node& node, const std::vector<Client>& clients, core::Clea
 Answer disconnect_one(Context& context, const Invocation& invocation) {
   const Client client{mountpoint_of(invocation), std::string(*invocation.value("client-id"))};
   const bool is_done = disconnect(context.node, {client}, cleanup_of(invocation));
-  return is_done ? Answer::done() : Answer::failed(std::string(kBusy));
+  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
 }
 
 Answer disconnect_clients(Context& context, const Invocation& invocation) {
@@ -83,7 +81,7 @@ Answer disconnect_clients(Context& context, const Invocation& invocation) {
     clients.push_back({mountpoint_of(invocation), std::move(id)});
   }
   const bool is_done = disconnect(context.node, clients, cleanup_of(invocation));
-  return is_done ? Answer::done() : Answer::failed(std::string(kBusy));
+  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
 }
 
 bool is_here(const node::Node& node, const Invocation& invocation) {
@@ -151,10 +149,10 @@ Answer disconnect_batch(Context& context, const Invocation& invocation) {
               });
           return found;
         },
-        patience);
+        shard_patience);
     is_done = true;
     for (std::size_t i = 0; i < slices.size(); ++i) {
-      if (!slices[i]) return Answer::failed(std::string(kBusy));
+      if (!slices[i]) return Answer::failed(std::string(shard_is_busy));
       places[i] = slices[i]->place;
       is_done = is_done && places[i] == core::no_slot;
       for (const std::string& id : slices[i]->client_ids) {
@@ -165,7 +163,7 @@ Answer disconnect_batch(Context& context, const Invocation& invocation) {
   std::vector<Client> victims;
   for (std::string& id : draw.take()) victims.push_back({mountpoint, std::move(id)});
   const bool is_done = disconnect(context.node, victims, cleanup_of(invocation));
-  return is_done ? Answer::done() : Answer::failed(std::string(kBusy));
+  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
 }
 
 Answer unsubscribe(Context& context, const Invocation& invocation) {
@@ -180,9 +178,9 @@ Answer unsubscribe(Context& context, const Invocation& invocation) {
         shard.core().shard().unsubscribe_client(mountpoint, id, filter);
         return true;
       },
-      patience);
+      shard_patience);
   const bool is_done = std::all_of(done.begin(), done.end(), [](const auto& one) { return one; });
-  return is_done ? Answer::done() : Answer::failed(std::string(kBusy));
+  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
 }
 
 Answer reauthorize(Context& context, const Invocation& invocation) {
@@ -196,10 +194,10 @@ Answer reauthorize(Context& context, const Invocation& invocation) {
         [mountpoint, id, user, from](node::ShardThread& shard) {
           return shard.core().shard().reauthorize(mountpoint, id, user, from, questions_per_slice);
         },
-        patience);
+        shard_patience);
     is_known = 0;
     for (const std::optional<Step>& step : steps) {
-      if (!step) return Answer::failed(std::string(kBusy));
+      if (!step) return Answer::failed(std::string(shard_is_busy));
       if (!*step) continue;
       removed += (*step)->removed;
       from = (*step)->next;

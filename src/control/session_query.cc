@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/control.h"
 #include "control/message_reader.h"
 #include "core/on_command.h"
 #include "core/shard.h"
@@ -26,7 +27,6 @@ constexpr std::uint32_t places_per_slice = 1000;
 constexpr std::uint32_t rows_per_slice = 200;
 constexpr std::uint32_t subscriptions_per_slice = 500;
 constexpr std::size_t messages_per_session = 1000;
-constexpr std::chrono::seconds slice_patience{10};
 
 Cell number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
@@ -299,10 +299,10 @@ Result<admin::Table, std::string> query_sessions(node::Node& node,
           }
           return scan->slice(shard, places[i], subscriptions[i]);
         },
-        slice_patience);
+        shard_patience);
     is_done = true;
     for (std::size_t i = 0; i < slices.size(); ++i) {
-      if (!slices[i]) return failure<std::string>("A shard of the node is busy: try again.");
+      if (!slices[i]) return failure<std::string>(std::string(shard_is_busy));
       places[i] = slices[i]->place;
       subscriptions[i] = slices[i]->subscription;
       is_done = is_done && places[i] == core::no_slot;

@@ -15,7 +15,6 @@ namespace {
 using admin::Answer;
 using admin::Invocation;
 
-constexpr std::chrono::seconds patience{10};
 // How often a trace without lines looks whether anybody listens.
 constexpr std::chrono::milliseconds idle{200};
 constexpr std::uint64_t rate_max_bound = 10'000;
@@ -42,7 +41,7 @@ bool begin(node::Node& node, const core::TraceOrder& order) {
         shard.core().shard().begin_trace(order);
         return true;
       },
-      patience);
+      shard_patience);
   return std::all_of(begun.begin(), begun.end(), [](const auto& one) { return one; });
 }
 
@@ -53,7 +52,7 @@ void end(node::Node& node, std::uint64_t id) {
         shard.core().shard().end_trace(id);
         return true;
       },
-      patience));
+      shard_patience));
 }
 
 Answer trace_client(Context& context, const Invocation& invocation) {
@@ -64,7 +63,7 @@ Answer trace_client(Context& context, const Invocation& invocation) {
   }
   if (!begin(context.node, order_of(invocation, *id))) {
     end(context.node, *id);
-    return Answer::failed("A shard of the node is busy: try again.");
+    return Answer::failed(std::string(shard_is_busy));
   }
   bool is_heard = true;
   for (bool is_over = false; !is_over && is_heard && !context.stream->is_over();) {

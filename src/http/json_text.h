@@ -7,10 +7,9 @@
 #include <type_traits>
 #include <vector>
 
-namespace vmq::http {
+#include "admin/writers.h"
 
-// `text` between quotes. What is not UTF-8 comes out as U+FFFD, so the result always is.
-std::string json_quoted(std::string_view text);
+namespace vmq::http {
 
 class JsonText {
  public:
@@ -21,7 +20,8 @@ class JsonText {
   // The name of the value that follows.
   JsonText& key(std::string_view name);
 
-  JsonText& text(std::string_view value) { return raw(json_quoted(value)); }
+  // What is not UTF-8 comes out as U+FFFD, so the result always is.
+  JsonText& text(std::string_view value) { return raw(admin::json_string(value)); }
   JsonText& flag(bool value) { return raw(value ? "true" : "false"); }
   JsonText& null() { return raw("null"); }
   // With up to three decimals; what is no number is null.

@@ -21,19 +21,10 @@ TEST(JsonText, numbers_are_short_and_what_is_none_is_null) {
   EXPECT_EQ(json.take(), "[2,0.25,0.333,-7,null,18446744073709551615]");
 }
 
-TEST(JsonText, text_is_escaped) {
-  EXPECT_EQ(json_quoted("a\"b\\c\nd\x01\x7f"), R"("a\"b\\c\nd\u0001\u007f")");
-  EXPECT_EQ(json_quoted(std::string_view("\0", 1)), R"("\u0000")");
-  EXPECT_EQ(json_quoted("grün €𝄞"), "\"grün €𝄞\"");
-}
-
-TEST(JsonText, what_is_not_utf8_is_replaced_byte_by_byte) {
-  const std::string bad = "\xEF\xBF\xBD";
-  EXPECT_EQ(json_quoted("\xff"), '"' + bad + '"');
-  EXPECT_EQ(json_quoted("\xC0\x80"), '"' + bad + bad + '"');            // too long
-  EXPECT_EQ(json_quoted("\xED\xA0\x80"), '"' + bad + bad + bad + '"');  // a surrogate
-  EXPECT_EQ(json_quoted("\xE2\x82"), '"' + bad + bad + '"');            // cut
-  EXPECT_EQ(json_quoted("\xF4\x90\x80\x80"), '"' + bad + bad + bad + bad + '"');
+TEST(JsonText, texts_and_keys_are_escaped) {
+  JsonText json;
+  json.begin_object().key("a\"").text("b\n\xff").end_object();
+  EXPECT_EQ(json.take(), "{\"a\\\"\":\"b\\n\xEF\xBF\xBD\"}");
 }
 
 }  // namespace

@@ -3,28 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/node_figures.h"
 #include "http/json_text.h"
 
 namespace vmq::http {
 namespace {
-
-struct Field {
-  std::string_view name;
-  std::string_view metric;
-};
-
-constexpr Field plain_fields[] = {
-    {"msg_in", "mqtt_publish_received"},
-    {"msg_out", "mqtt_publish_sent"},
-    {"queue_in", "queue_message_in"},
-    {"queue_out", "queue_message_out"},
-    {"queue_drop", "queue_message_drop"},
-    {"queue_unhandled", "queue_message_unhandled"},
-    {"num_subscriptions", "router_subscriptions"},
-    {"num_retained", "retain_messages"},
-    {"matches_local", "router_matches_local"},
-    {"matches_remote", "router_matches_remote"},
-};
 
 struct Clients {
   std::uint64_t online = 0;
@@ -82,7 +65,9 @@ std::string status_json(const Facts& facts) {
   JsonText json;
   json.begin_array().begin_object().key(facts.node).begin_object();
   json.key("num_online").number(clients.online).key("num_offline").number(clients.offline);
-  for (const Field& field : plain_fields) json.key(field.name).number(sums[field.metric]);
+  for (const control::NodeFigure& figure : control::node_figures) {
+    json.key(figure.name).number(sums[figure.metric]);
+  }
   json.key("mystatus").begin_array().begin_object();
   for (const MemberFacts& member : facts.members()) json.key(member.node).flag(member.is_running);
   json.end_object().end_array();
