@@ -264,11 +264,13 @@ class Scan {
     } else {
       session.rows.push_back(row);
     }
-    rows += session.rows.size();
     if (needs_messages_ && !session.rows.empty()) {
       session.messages = shard.waiting_messages(
           facts.ref, std::min<std::size_t>(messages_per_session, query_->limit()));
+      const bool has_any = !session.messages.messages.empty() || !session.messages.blocks.empty();
+      if (!has_any) session.rows.clear();  // a row each is what comes of messages
     }
+    rows += session.rows.size();
     if (!session.rows.empty()) found.sessions.push_back(std::move(session));
     return is_done;
   }
