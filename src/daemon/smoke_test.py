@@ -62,13 +62,19 @@ class Daemon:
         return code
 
     def remove(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        """Ends the daemon, orderly. It must have been well until now."""
+        errors = ""
+        code = 0
         if self.process:
+            if self.process.poll() is None:
+                self.process.terminate()
+                errors = self.process.communicate(timeout=30)[1]
+            code = self.process.returncode
             self.process.stdout.close()
             self.process.stderr.close()
         shutil.rmtree(self.folder)
+        if code not in (0, -signal.SIGKILL):
+            raise AssertionError(f"the daemon ended with {code}: {errors}")
 
 
 def text(value):

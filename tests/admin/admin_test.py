@@ -70,16 +70,19 @@ class Node:
         return self.ended()
 
     def ended(self):
-        code = self.process.wait(timeout=30)
-        self.process.stdout.close()
-        self.process.stderr.close()
+        _, self.errors = self.process.communicate(timeout=30)
+        code = self.process.returncode
         self.process = None
         return code
 
     def remove(self):
-        if self.process:
-            self.end(signal.SIGKILL)
-        shutil.rmtree(self.folder)
+        """Ends the node, orderly. It must have been well until now."""
+        try:
+            code = self.end() if self.process else 0
+        finally:
+            shutil.rmtree(self.folder)
+        if code != 0:
+            raise AssertionError(f"the node ended with {code}: {self.errors}")
 
 
 def run(node, *words, **options):
