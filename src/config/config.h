@@ -258,7 +258,7 @@ struct ListenerConfig {
     return kind == ListenerKind::Tcp || kind == ListenerKind::Ssl || kind == ListenerKind::Ws ||
            kind == ListenerKind::Wss;
   }
-  bool is_http() const { return kind == ListenerKind::Http; }
+  bool is_http() const { return kind == ListenerKind::Http || kind == ListenerKind::Https; }
   bool is_built() const { return is_mqtt() || is_http(); }
 };
 

@@ -53,7 +53,8 @@ constexpr ListenerRow kRows[] = {
      "Expects a PROXY header of version 1 or 2 before the first byte."},
     {"proxy_protocol_use_cn_as_username", Type::Flag, kUnset, "tcp ws http", "on", "tcp ws http",
      kUnset, kWorks,
-     "Takes the common name of a client certificate in the PROXY header as user name."},
+     "Takes the common name of a client certificate in the PROXY header as user name; without "
+     "effect for http, where nobody is an MQTT user."},
     {"proxy_xff_support", Type::Flag, kUnset, "ws", "off", "ws", kUnset, kWorks,
      "Takes the client address from X-Forwarded-For."},
     {"proxy_xff_trusted_intermediate", Type::Text, kUnset, "ws", "", "ws", kUnset, kWorks,

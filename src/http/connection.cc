@@ -1,5 +1,6 @@
 #include "http/connection.h"
 
+#include <openssl/ssl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -22,6 +25,8 @@
 #include <string>
 
 #include "http/event_stream.h"
+#include "net/proxy_protocol.h"
+#include "net/tls_context.h"
 
 namespace vmq::http {
 namespace {
@@ -80,17 +85,74 @@ std::string in_lower_case(std::string_view text) {
 
 std::string_view view(boost::core::string_view text) { return {text.data(), text.size()}; }
 
+// The bytes of one connection, as Beast reads and writes them: of its socket, or through TLS.
+class Channel {
+ public:
+  using Socket = beast::tcp_stream;
+  using executor_type = Socket::executor_type;
+
+  explicit Channel(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {}
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  executor_type get_executor() { return socket_.get_executor(); }
+  // Carries the deadlines: what is read and written through TLS is bound by them too.
+  Socket& socket() { return socket_; }
+  bool is_encrypted() const { return tls_.has_value(); }
+
+  // From here on all bytes are of TLS. REQUIRES: nothing is under way. False: no memory for it.
+  bool encrypt(std::shared_ptr<const net::TlsContext> context) {
+    SSL* ssl = SSL_new(context->native());
+    if (ssl == nullptr) return false;
+    context_ = std::move(context);
+    tls_.emplace(socket_, ssl);
+    return true;
+  }
+  // REQUIRES: encrypted.
+  template <typename Handler>
+  void async_handshake(Handler&& handler) {
+    tls_->async_handshake(asio::ssl::stream_base::server, std::forward<Handler>(handler));
+  }
+  // Tells the peer that nothing follows, and waits until it says the same, which it may never do.
+  template <typename Handler>
+  void async_goodbye(Handler&& handler) {
+    tls_->async_shutdown(std::forward<Handler>(handler));
+  }
+  // What is wrong with the peer's certificate; empty: nothing, or it has shown none.
+  std::string certificate_trouble() {
+    const long verified = tls_ ? SSL_get_verify_result(tls_->native_handle()) : X509_V_OK;
+    return verified == X509_V_OK ? std::string() : X509_verify_cert_error_string(verified);
+  }
+
+  template <typename Buffers, typename Handler>
+  void async_read_some(const Buffers& buffers, Handler&& handler) {
+    if (tls_) return tls_->async_read_some(buffers, std::forward<Handler>(handler));
+    socket_.async_read_some(buffers, std::forward<Handler>(handler));
+  }
+  template <typename Buffers, typename Handler>
+  void async_write_some(const Buffers& buffers, Handler&& handler) {
+    if (tls_) return tls_->async_write_some(buffers, std::forward<Handler>(handler));
+    socket_.async_write_some(buffers, std::forward<Handler>(handler));
+  }
+
+ private:
+  Socket socket_;
+  std::shared_ptr<const net::TlsContext> context_;  // longer than the connection made from it
+  std::optional<asio::ssl::stream<Socket&>> tls_;
+};
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(asio::ip::tcp::socket socket, Door& door)
-      : stream_(std::move(socket)),
+      : channel_(std::move(socket)),
+        timer_(channel_.get_executor()),
         door_(door),
         buffer_(door.request_line_max + other_headers_max + (64 << 10)) {
     Error error;
-    const auto peer = stream_.socket().remote_endpoint(error);
+    const auto peer = channel_.socket().socket().remote_endpoint(error);
     if (!error) peer_ = peer.address().to_string();
     door_.connections.fetch_add(1, std::memory_order_relaxed);
-    door_.open[this] = [this] { stream_.close(); };
+    door_.open[this] = [this] { channel_.socket().close(); };
   }
   ~Connection() {
     if (response_.events != nullptr) response_.events->close();
@@ -100,29 +162,92 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  // Takes what its listener has before HTTP, all of it under one deadline.
+  void open() {
+    const net::Transport* transport = door_.transport.get();
+    if (transport == nullptr) return begin();
+    if (transport->opening_max) {
+      set_deadline(std::chrono::milliseconds(transport->opening_max->ms));
+    }
+    if (transport->takes_proxy_header) return take_proxy_header();
+    if (transport->tls != nullptr) return shake_hands();
+    begin();
+  }
+
+ private:
+  using Parser = bhttp::request_parser<bhttp::string_body>;
+
+  void set_deadline(std::chrono::steady_clock::duration time) {
+    channel_.socket().expires_after(time);
+  }
+
+  // What the client was told is worth arriving.
+  void turn_away(const char* stage, const std::string& why) {
+    if (door_.refused) door_.refused(stage, why, peer_);
+    half_close();
+  }
+
+  // REQUIRES: no TLS, which no listener has behind a PROXY header.
+  void take_proxy_header() {
+    channel_.async_read_some(buffer_.prepare(net::proxy_header_max),
+                             [self = shared_from_this()](Error error, std::size_t size) {
+                               if (error == beast::error::timeout) {
+                                 return self->turn_away("proxy", "no PROXY header in time");
+                               }
+                               if (error) return;
+                               self->buffer_.commit(size);
+                               self->on_proxy_bytes();
+                             });
+  }
+
+  void on_proxy_bytes() {
+    const auto bytes = buffer_.cdata();
+    const net::ProxyHeader header =
+        net::read_proxy_header({static_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    switch (header.status) {
+      case net::ProxyHeader::Status::NeedMore:
+        return take_proxy_header();
+      case net::ProxyHeader::Status::Error:
+        return turn_away("proxy", "PROXY header: " + std::string(header.error));
+      case net::ProxyHeader::Status::Done:
+        break;
+    }
+    buffer_.consume(header.size);
+    if (header.source) peer_ = header.source->substr(0, header.source->rfind(':'));
+    begin();
+  }
+
+  void shake_hands() {
+    if (!channel_.encrypt(door_.transport->tls->current())) return;
+    channel_.async_handshake([self = shared_from_this()](Error error) {
+      if (!error) return self->begin();
+      std::string why = error == beast::error::timeout ? "no handshake in time" : error.message();
+      const std::string trouble = self->channel_.certificate_trouble();
+      if (!trouble.empty()) why += " (" + trouble + ")";
+      self->turn_away("tls", why);
+    });
+  }
+
   // Waits for the first byte of a request; a deadline for the rest begins with it.
   void begin() {
     parser_.emplace();
     parser_->header_limit(door_.request_line_max + other_headers_max);
     parser_->body_limit(boost::none);  // until admit() knows it; nothing of a body is read before
     if (buffer_.size() > 0) return read_header();
-    stream_.expires_after(is_first_ ? first_byte_time : idle_time);
-    stream_.async_read_some(buffer_.prepare(idle_read_size),
-                            [self = shared_from_this()](Error error, std::size_t size) {
-                              if (error) return;
-                              self->buffer_.commit(size);
-                              self->read_header();
-                            });
+    set_deadline(is_first_ ? first_byte_time : idle_time);
+    channel_.async_read_some(buffer_.prepare(idle_read_size),
+                             [self = shared_from_this()](Error error, std::size_t size) {
+                               if (error) return;
+                               self->buffer_.commit(size);
+                               self->read_header();
+                             });
   }
-
- private:
-  using Parser = bhttp::request_parser<bhttp::string_body>;
 
   void read_header() {
     is_first_ = false;
-    stream_.expires_after(header_time);
+    set_deadline(header_time);
     bhttp::async_read_header(
-        stream_, buffer_, *parser_,
+        channel_, buffer_, *parser_,
         [self = shared_from_this()](Error error, std::size_t) { self->on_header(error); });
   }
 
@@ -182,16 +307,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void write_continue() {
     static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
-    stream_.expires_after(write_time);
-    asio::async_write(stream_, asio::buffer(text.data(), text.size()),
+    set_deadline(write_time);
+    asio::async_write(channel_, asio::buffer(text.data(), text.size()),
                       [self = shared_from_this()](Error error, std::size_t) {
                         if (!error) self->read_body();
                       });
   }
 
   void read_body() {
-    stream_.expires_after(body_time);
-    bhttp::async_read(stream_, buffer_, *parser_,
+    set_deadline(body_time);
+    bhttp::async_read(channel_, buffer_, *parser_,
                       [self = shared_from_this()](Error error, std::size_t) {
                         if (error) return self->on_bad_request(error);
                         self->request_.body = std::move(self->parser_->get().body());
@@ -200,16 +325,39 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void handle() {
-    stream_.expires_never();
+    channel_.socket().expires_never();
     // Nothing else holds the connection while others work for it.
     door_.waiting.insert(shared_from_this());
-    door_.router->handle(request_, door_.site,
-                         [mailbox = door_.mailbox, weak = weak_from_this()](Response response) {
-                           auto made = std::make_shared<Response>(std::move(response));
-                           mailbox->post([weak, made] {
-                             if (const auto self = weak.lock()) self->answer(std::move(*made));
-                           });
-                         });
+    const std::uint64_t number = ++asked_;
+    timer_.expires_after(std::chrono::milliseconds(door_.answer_time.ms));
+    timer_.async_wait([weak = weak_from_this(), number](Error cancelled) {
+      const auto self = weak.lock();
+      if (!cancelled && self != nullptr) self->give_up(number);
+    });
+    door_.router->handle(
+        request_, door_.site,
+        [mailbox = door_.mailbox, weak = weak_from_this(), number](Response response) {
+          auto made = std::make_shared<Response>(std::move(response));
+          mailbox->post([weak, made, number] {
+            const auto self = weak.lock();
+            if (self != nullptr && self->asked_ == number) return self->on_reply(std::move(*made));
+            if (made->events != nullptr) made->events->close();
+          });
+        });
+  }
+
+  void on_reply(Response response) {
+    ++asked_;
+    timer_.cancel();
+    answer(std::move(response));
+  }
+
+  // Whoever works for it goes on; what it says is thrown away.
+  void give_up(std::uint64_t number) {
+    if (number != asked_) return;
+    ++asked_;
+    answer_last(Response::text(
+        "The node has not answered in time. What was asked for may be done all the same.", 504));
   }
 
   void on_bad_request(Error error) {
@@ -250,15 +398,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const auto written = [held = shared_from_this()](Error error, std::size_t) {
       held->on_written(error);
     };
-    stream_.expires_after(write_time);
+    set_deadline(write_time);
     if (is_head || response_.bytes().empty()) {
       prepare(head_.emplace());
-      bhttp::async_write(stream_, *head_, written);
+      bhttp::async_write(channel_, *head_, written);
     } else {
       const std::string_view bytes = response_.bytes();
       prepare(full_.emplace());
       full_->body() = {bytes.data(), bytes.size()};
-      bhttp::async_write(stream_, *full_, written);
+      bhttp::async_write(channel_, *full_, written);
     }
   }
 
@@ -283,8 +431,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     response_ = std::move(response);
     is_last_ = true;
     fill_head(head_.emplace());
-    stream_.expires_after(write_time);
-    bhttp::async_write(stream_, *head_, [self = shared_from_this()](Error error, std::size_t) {
+    set_deadline(write_time);
+    bhttp::async_write(channel_, *head_, [self = shared_from_this()](Error error, std::size_t) {
       if (error) return self->end_events();
       self->is_sending_ = false;
       self->await_hangup();
@@ -303,13 +451,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Also holds the connection while nothing is sent.
   void await_hangup() {
-    stream_.expires_never();
+    channel_.socket().expires_never();
     buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(idle_read_size),
-                            [self = shared_from_this()](Error error, std::size_t) {
-                              if (error) return self->end_events();
-                              self->await_hangup();
-                            });
+    channel_.async_read_some(buffer_.prepare(idle_read_size),
+                             [self = shared_from_this()](Error error, std::size_t) {
+                               if (error) return self->end_events();
+                               self->await_hangup();
+                             });
   }
 
   void send_events() {
@@ -321,7 +469,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
     events_ = std::move(taken.bytes);
     is_sending_ = true;
-    asio::async_write(stream_, asio::buffer(events_),
+    asio::async_write(channel_, asio::buffer(events_),
                       [self = shared_from_this()](Error error, std::size_t) {
                         self->is_sending_ = false;
                         if (error) return self->end_events();
@@ -333,7 +481,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (response_.events == nullptr) return;
     response_.events->close();
     response_.events.reset();
-    stream_.close();
+    if (!channel_.is_encrypted()) return channel_.socket().close();
+    // Without a goodbye the client would have to take the end for an attack.
+    timer_.expires_after(linger_time);
+    timer_.async_wait([self = shared_from_this()](Error cancelled) {
+      if (!cancelled) self->channel_.socket().close();
+    });
+    channel_.async_goodbye([self = shared_from_this()](Error) {
+      self->timer_.cancel();
+      self->channel_.socket().close();
+    });
   }
 
   void on_written(Error error) {
@@ -349,21 +506,32 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Closing with unread bytes would reset the connection and take the answer with it; so what still
   // comes is thrown away for a moment.
   void linger() {
-    Error ignored;
-    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(linger_time);
     buffer_.clear();
+    set_deadline(linger_time);
+    if (!channel_.is_encrypted()) return half_close();
+    channel_.async_goodbye([self = shared_from_this()](Error error) {
+      if (error != beast::error::timeout) self->half_close();
+    });
+  }
+
+  void half_close() {
+    Error ignored;
+    buffer_.clear();
+    channel_.socket().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    set_deadline(linger_time);
     discard();
   }
 
+  // What comes behind the end is not even decrypted.
   void discard() {
-    stream_.async_read_some(buffer_.prepare(16 << 10),
-                            [self = shared_from_this()](Error error, std::size_t) {
-                              if (!error) self->discard();
-                            });
+    channel_.socket().async_read_some(buffer_.prepare(16 << 10),
+                                      [self = shared_from_this()](Error error, std::size_t) {
+                                        if (!error) self->discard();
+                                      });
   }
 
-  beast::tcp_stream stream_;
+  Channel channel_;
+  asio::steady_timer timer_;
   Door& door_;
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
@@ -373,6 +541,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<bhttp::response<bhttp::empty_body>> head_;
   std::optional<bhttp::response<bhttp::span_body<const char>>> full_;
   std::string events_;
+  std::uint64_t asked_ = 0;  // counts questions to others, and their ends
   bool is_sending_ = false;
   bool is_first_ = true;
   bool is_last_ = false;
@@ -400,7 +569,7 @@ void serve_connection(asio::io_context& io, int native, Family family, Door& doo
     return;
   }
   socket.set_option(asio::ip::tcp::no_delay(true), error);
-  std::make_shared<Connection>(std::move(socket), door)->begin();
+  std::make_shared<Connection>(std::move(socket), door)->open();
 }
 
 }  // namespace vmq::http

@@ -11,8 +11,10 @@
 #include <set>
 #include <string>
 
+#include "base/time.h"
 #include "http/modules.h"
 #include "http/router.h"
+#include "net/transport.h"
 
 namespace boost::asio {
 class io_context;
@@ -40,6 +42,10 @@ struct Door {
   std::uint32_t request_line_max = 8000;
   std::uint32_t header_value_max = 4096;
   std::uint32_t connections_max = 10000;
+  Duration answer_time = seconds(60);               // that a command may take
+  std::shared_ptr<const net::Transport> transport;  // null: HTTP begins with the first byte
+  // Told of clients that do not get as far as HTTP: at which stage (proxy, tls), and why.
+  std::function<void(const char* stage, const std::string& why, const std::string& peer)> refused;
   Site site;
   const Router* router = nullptr;
   std::shared_ptr<Mailbox> mailbox;

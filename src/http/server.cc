@@ -118,7 +118,8 @@ struct HttpServer::Impl : node::ListenerServer {
 
   ~Impl() override {
     // First, as it asks this server for nothing more after it.
-    static_cast<void>(setup.node.listeners().serve({config::ListenerKind::Http}, nullptr));
+    static_cast<void>(setup.node.listeners().serve(
+        {config::ListenerKind::Http, config::ListenerKind::Https}, nullptr));
     mailbox->close();
     io.stop();
     if (thread.joinable()) thread.join();
@@ -146,11 +147,12 @@ struct HttpServer::Impl : node::ListenerServer {
     return made;
   }
 
-  Result<std::uint16_t, std::string> open(std::size_t index,
-                                          const config::ListenerConfig& listener) override {
+  Result<std::uint16_t, std::string> open(
+      std::size_t index, const config::ListenerConfig& listener,
+      std::shared_ptr<const net::Transport> transport) override {
     const std::lock_guard<std::mutex> lock(mutex);
     std::unique_ptr<Door>& door = doors[index];
-    if (door == nullptr) door = make_door(listener);
+    if (door == nullptr) door = make_door(listener, std::move(transport));
     const auto acceptor = std::make_shared<Acceptor>(io, *door, setup.log);
     const auto backlog = static_cast<int>(setup.node.config()->node.accept_backlog);
     auto port = acceptor->open(listener, backlog);
@@ -179,12 +181,19 @@ struct HttpServer::Impl : node::ListenerServer {
     return door == doors.end() ? 0 : door->second->connections.load(std::memory_order_relaxed);
   }
 
-  std::unique_ptr<Door> make_door(const config::ListenerConfig& listener) const {
+  std::unique_ptr<Door> make_door(const config::ListenerConfig& listener,
+                                  std::shared_ptr<const net::Transport> transport) const {
     auto door = std::make_unique<Door>();
     door->name = listener.name;
     door->request_line_max = listener.request_line_max;
     door->header_value_max = listener.header_value_max;
     door->connections_max = listener.connections_max;
+    door->transport = std::move(transport);
+    door->refused = [this, name = listener.name](const char* stage, const std::string& why,
+                                                 const std::string& peer) {
+      setup.log.warning(std::string("http_") + stage + "_refused",
+                        {{"listener", name}, {"peer", peer}, {"reason", why}});
+    };
     door->router = &router;
     door->mailbox = mailbox;
     SiteOfListener site = site_of(*setup.node.config(), listener);
@@ -200,7 +209,8 @@ struct HttpServer::Impl : node::ListenerServer {
   Result<void, std::string> run() {
     thread = std::thread([this] { io.run(); });
     asio::post(io, [this] { sample(); });
-    return setup.node.listeners().serve({config::ListenerKind::Http}, this);
+    return setup.node.listeners().serve({config::ListenerKind::Http, config::ListenerKind::Https},
+                                        this);
   }
 
   void sample() {

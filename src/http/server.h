@@ -1,6 +1,7 @@
 // The HTTP server: its listeners, its one thread, and what it keeps for the pages.
 //
-//   accept → header (bounded, deadline) → admit → body (bounded, deadline) → handle → answer
+//   accept → PROXY header or TLS (deadline) → header (bounded, deadline) → admit
+//     → body (bounded, deadline) → handle (deadline) → answer
 //
 // Everything that a client sends has a limit and a deadline, so a slow or hostile one costs one
 // connection and nobody else. Requests of one connection are answered one after the other; the next
@@ -31,7 +32,7 @@ class HttpServer {
     std::string version;
   };
 
-  // Serves the node's http listeners from now on. The error is a sentence for the
+  // Serves the node's http and https listeners from now on. The error is a sentence for the
   // operator.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>, std::string> start(Setup setup);
   // Connections are closed at once.

@@ -15,7 +15,8 @@ constexpr Duration upgrade_patience = seconds(5);
 Result<std::shared_ptr<const Transport>, std::string> make_transport(
     const config::ListenerConfig& listener, const config::TransportConfig& config,
     std::int64_t now_s) {
-  const bool is_tls = listener.kind == ListenerKind::Ssl || listener.kind == ListenerKind::Wss;
+  const bool is_tls = listener.kind == ListenerKind::Ssl || listener.kind == ListenerKind::Wss ||
+                      listener.kind == ListenerKind::Https;
   const bool is_websocket = listener.kind == ListenerKind::Ws || listener.kind == ListenerKind::Wss;
   if (!is_tls && !is_websocket && !listener.proxy_protocol) {
     return std::shared_ptr<const Transport>();

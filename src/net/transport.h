@@ -1,5 +1,5 @@
-// What lies between a listener's sockets and MQTT: a PROXY header, TLS, WebSocket, in this order,
-// each of them or not. Made from the configuration once a listener, read by all shards.
+// What lies between a listener's sockets and MQTT or HTTP: a PROXY header, TLS, WebSocket, in this
+// order, each of them or not. Made from the configuration once a listener, read by all shards.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +24,11 @@ struct Transport {
   UpgradeLimits upgrade;
   ForwardedPolicy forwarded;
   std::uint64_t websocket_message_max = 0;
-  // For all that comes before MQTT's first byte; none: no limit.
+  // For all that comes before the first byte of MQTT or HTTP; none: no limit.
   std::optional<Duration> opening_max;
 };
 
-// Null for MQTT straight over the socket. The error is a sentence for the operator.
+// Null for MQTT or HTTP straight over the socket. The error is a sentence for the operator.
 [[nodiscard]] Result<std::shared_ptr<const Transport>, std::string> make_transport(
     const config::ListenerConfig& listener, const config::TransportConfig& config,
     std::int64_t now_s);

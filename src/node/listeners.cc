@@ -10,7 +10,6 @@
 
 #include "base/expect.h"
 #include "config/listeners.h"
-#include "net/transport.h"
 #include "node/clock.h"
 
 namespace vmq::node {
@@ -68,11 +67,9 @@ Listeners::Done wait_for_shards(const Listeners::Post& post, std::size_t shards)
 Listeners::Done Listeners::open(const std::vector<config::ListenerConfig>& listeners) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const config::ListenerConfig& listener : listeners) {
-    Entry entry;
-    entry.config = listener;
-    entry.address = listener.address;
-    entry.port = listener.port;
-    entries_.push_back(std::move(entry));
+    if (auto done = add_entry(listener); !done) {
+      return failure(key_of(listener) + ": " + done.error());
+    }
   }
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (!entries_[i].config.is_mqtt()) continue;
@@ -80,6 +77,18 @@ Listeners::Done Listeners::open(const std::vector<config::ListenerConfig>& liste
       return failure(key_of(entries_[i].config) + ": " + done.error());
     }
   }
+  return {};
+}
+
+Listeners::Done Listeners::add_entry(const config::ListenerConfig& listener) {
+  auto transport = net::make_transport(listener, transport_, read_clock().wall.ms / 1000);
+  if (!transport) return failure(transport.error());
+  Entry entry;
+  entry.config = listener;
+  entry.transport = std::move(*transport);
+  entry.address = listener.address;
+  entry.port = listener.port;
+  entries_.push_back(std::move(entry));
   return {};
 }
 
@@ -113,26 +122,20 @@ Listeners::Done Listeners::open_entry(std::size_t index) {
   if (ListenerServer* server = server_of(entry); server != nullptr) {
     config::ListenerConfig config = entry.config;
     config.port = entry.port;
-    auto port = server->open(index, config);
+    auto port = server->open(index, config, entry.transport);
     if (!port) return failure(port.error());
     entry.port = *port;
     entry.status = ListenerStatus::Running;
     return {};
   }
   if (!entry.config.is_mqtt()) return failure("listeners of this kind are not served here");
-  std::shared_ptr<const net::Transport> transport;
-  if (entry.shared == nullptr) {
-    auto made = net::make_transport(entry.config, transport_, read_clock().wall.ms / 1000);
-    if (!made) return failure(made.error());
-    transport = std::move(*made);
-  }
   auto opened = net::open_listener(
       spec_of(entry.config, index, entry.port, backlog_, transport_.tcp), shards_);
   if (!opened) return failure(opened.error());
-  // Connections of before a suspension count on, and its TLS goes on looking after its files.
+  // Connections of before a suspension count on.
   if (entry.shared == nullptr) {
     entry.shared = std::move(opened->shared);
-    entry.shared->transport = std::move(transport);
+    entry.shared->transport = entry.transport;
   }
   for (net::ListenerSocket& socket : opened->sockets) socket.shared = entry.shared.get();
   entry.doors = std::move(opened->sockets);
@@ -215,11 +218,7 @@ Listeners::Done Listeners::remove(std::size_t index) {
 Result<std::size_t, std::string> Listeners::prepare(const config::ListenerConfig& listener) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const std::size_t index = entries_.size();
-  Entry entry;
-  entry.config = listener;
-  entry.address = listener.address;
-  entry.port = listener.port;
-  entries_.push_back(std::move(entry));
+  if (auto done = add_entry(listener); !done) return failure(done.error());
   if (server_of(entries_.back()) != nullptr) return index;  // opened by admit()
   if (auto done = open_entry(index); !done) {
     entries_.pop_back();
@@ -254,11 +253,9 @@ std::vector<Listeners::TlsEvent> Listeners::refresh_tls(net::TlsSource::When whe
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<TlsEvent> events;
   for (Entry& entry : entries_) {
-    if (entry.status == ListenerStatus::Deleted || entry.shared == nullptr ||
-        entry.shared->transport == nullptr || entry.shared->transport->tls == nullptr) {
-      continue;
-    }
-    net::TlsSource& source = *entry.shared->transport->tls;
+    const bool has_tls = entry.transport != nullptr && entry.transport->tls != nullptr;
+    if (!has_tls || entry.status == ListenerStatus::Deleted) continue;
+    net::TlsSource& source = *entry.transport->tls;
     const std::string key = key_of(entry.config);
     const net::TlsSource::Refreshed refreshed = source.refresh(when, now, now_s);
     if (refreshed.outcome == net::TlsSource::Outcome::Failed) {

@@ -22,6 +22,7 @@
 #include "config/config.h"
 #include "net/listener.h"
 #include "net/tls_source.h"
+#include "net/transport.h"
 #include "node/shard.h"
 
 namespace vmq::node {
@@ -52,9 +53,11 @@ struct ListenerView {
 class ListenerServer {
  public:
   virtual ~ListenerServer() = default;
-  // Begins to take clients in. Returns the real port. The error is a sentence.
+  // Begins to take clients in. Returns the real port. The error is a sentence. `transport` is null
+  // when nothing lies between the socket and the clients' first byte.
   [[nodiscard]] virtual Result<std::uint16_t, std::string> open(
-      std::size_t index, const config::ListenerConfig& listener) = 0;
+      std::size_t index, const config::ListenerConfig& listener,
+      std::shared_ptr<const net::Transport> transport) = 0;
   // Takes nobody new in; `kill`: ends the connections there are.
   virtual void close(std::size_t index, bool kill) = 0;
   virtual std::uint32_t connections(std::size_t index) const = 0;
@@ -70,7 +73,8 @@ class Listeners {
   Listeners(const Listeners&) = delete;
   Listeners& operator=(const Listeners&) = delete;
 
-  // Opens those of MQTT. Until begin() their clients wait in the backlog.
+  // Opens those of MQTT. Until begin() their clients wait in the backlog. What is wrong with the
+  // certificates of any is told here.
   [[nodiscard]] Done open(const std::vector<config::ListenerConfig>& listeners);
   // Gives the shards their doors.
   void begin(Post post);
@@ -109,6 +113,7 @@ class Listeners {
   struct Entry {
     config::ListenerConfig config;
     ListenerStatus status = ListenerStatus::NotServed;
+    std::shared_ptr<const net::Transport> transport;
     std::unique_ptr<net::ListenerShared> shared;  // of MQTT's, for as long as the node lives
     std::vector<net::ListenerSocket> doors;       // on their way to the shards
     std::string address;
@@ -116,6 +121,7 @@ class Listeners {
     std::shared_ptr<const net::TlsContext> told;  // whose notes were told
   };
   // All with the mutex held.
+  [[nodiscard]] Done add_entry(const config::ListenerConfig& listener);
   Done open_entry(std::size_t index);
   void close_entry(std::size_t index);
   void hand_out(Entry& entry);

@@ -126,7 +126,8 @@ TEST_F(Live, a_domain_socket_comes_back_after_a_suspension) {
 // Doors of a server that is not the shards'.
 class FakeServer final : public ListenerServer {
  public:
-  Result<std::uint16_t, std::string> open(std::size_t, const config::ListenerConfig&) override {
+  Result<std::uint16_t, std::string> open(std::size_t, const config::ListenerConfig&,
+                                          std::shared_ptr<const net::Transport>) override {
     ++opened;
     return std::uint16_t{8888};
   }
