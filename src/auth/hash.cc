@@ -70,8 +70,8 @@ std::optional<std::uint32_t> take_number(std::string_view& text, std::string_vie
   return value;
 }
 
-Result<Verifier, HashError> parse_sha512(std::string_view text) {
-  text.remove_prefix(sha512_prefix.size());
+// `text` is SALT$DIGEST.
+Result<Verifier, HashError> parse_salt_and_digest(HashKind kind, std::string_view text) {
   const std::size_t dollar = text.find('$');
   if (dollar == text.npos) return failure(HashError::Malformed);
   auto salt = decode_base64(text.substr(0, dollar), Padding::Required);
@@ -79,22 +79,17 @@ Result<Verifier, HashError> parse_sha512(std::string_view text) {
   if (!salt || !digest || digest->size() != sha512_digest_bytes) {
     return failure(HashError::Malformed);
   }
-  return Verifier{HashKind::Sha512, {}, std::move(*salt), std::move(*digest)};
+  return Verifier{kind, {}, std::move(*salt), std::move(*digest)};
 }
 
 Result<Verifier, HashError> parse_pbkdf2(std::string_view text) {
   const auto rounds = take_number(text, pbkdf2_prefix);
   if (!rounds || *rounds == 0 || text.substr(0, 1) != "$") return failure(HashError::Malformed);
-  text.remove_prefix(1);
-  const std::size_t dollar = text.find('$');
-  if (dollar == text.npos) return failure(HashError::Malformed);
-  auto salt = decode_base64(text.substr(0, dollar), Padding::Required);
-  auto digest = decode_base64(text.substr(dollar + 1), Padding::Required);
-  if (!salt || !digest || digest->size() != sha512_digest_bytes) {
-    return failure(HashError::Malformed);
-  }
+  auto verifier = parse_salt_and_digest(HashKind::Pbkdf2, text.substr(1));
+  if (!verifier) return verifier;
   if (*rounds > pbkdf2_rounds_max) return failure(HashError::TooCostly);
-  return Verifier{HashKind::Pbkdf2, {}, std::move(*salt), std::move(*digest), *rounds};
+  verifier->rounds = *rounds;
+  return verifier;
 }
 
 Result<Verifier, HashError> parse_argon2id(std::string_view text) {
@@ -194,7 +189,9 @@ std::string_view describe(HashError error) {
 }
 
 Result<Verifier, HashError> parse_hash(std::string_view text) {
-  if (text.substr(0, sha512_prefix.size()) == sha512_prefix) return parse_sha512(text);
+  if (text.substr(0, sha512_prefix.size()) == sha512_prefix) {
+    return parse_salt_and_digest(HashKind::Sha512, text.substr(sha512_prefix.size()));
+  }
   if (text.substr(0, pbkdf2_prefix.size()) == pbkdf2_prefix) return parse_pbkdf2(text);
   if (text.substr(0, argon2_prefix.size()) == argon2_prefix) return parse_argon2id(text);
   // `$KIND$…` with a word for KIND is how every crypt-like hash looks.

@@ -31,8 +31,9 @@ std::vector<std::string> certificate_files(Context& context) {
   return names;
 }
 
-Answer show(Context& context, const Invocation&) {
-  admin::Table table{{"File", "Not_Before", "Not_After", "CN", "Issuer", "SAN"}, {}};
+// Calls `take` with the name and each certificate of every file; says which files cannot be read.
+template <typename Take>
+std::string for_each_certificate(Context& context, const Take& take) {
   std::string broken;
   for (const std::string& file : certificate_files(context)) {
     const auto certificates = net::read_certificates(file);
@@ -40,40 +41,42 @@ Answer show(Context& context, const Invocation&) {
       broken.append(broken.empty() ? "" : "\n").append(certificates.error());
       continue;
     }
-    for (const net::CertificateInfo& info : *certificates) {
-      table.rows.push_back({file, net::time_text(info.not_before_s),
-                            net::time_text(info.not_after_s), info.common_name, info.issuer,
-                            info.alternative_names});
-    }
+    for (const net::CertificateInfo& info : *certificates) take(file, info);
   }
+  return broken;
+}
+
+Answer answer_of(admin::Table table, const std::string& broken) {
   Answer answer = Answer::of(std::move(table));
   if (!broken.empty()) answer.parts.push_back(admin::Text{broken});
   return answer;
+}
+
+Answer show(Context& context, const Invocation&) {
+  admin::Table table{{"File", "Not_Before", "Not_After", "CN", "Issuer", "SAN"}, {}};
+  const std::string broken = for_each_certificate(
+      context, [&table](const std::string& file, const net::CertificateInfo& info) {
+        table.rows.push_back({file, net::time_text(info.not_before_s),
+                              net::time_text(info.not_after_s), info.common_name, info.issuer,
+                              info.alternative_names});
+      });
+  return answer_of(std::move(table), broken);
 }
 
 Answer check(Context& context, const Invocation& invocation) {
   const auto now_s = static_cast<std::int64_t>(std::time(nullptr));
   const auto wanted_s = static_cast<std::int64_t>(invocation.number("validity", validity_wanted_s));
   admin::Table table{{"File", "Not_Before", "Not_After", "SecExp", "SecToVal"}, {}};
-  std::string broken;
-  for (const std::string& file : certificate_files(context)) {
-    const auto certificates = net::read_certificates(file);
-    if (!certificates) {
-      broken.append(broken.empty() ? "" : "\n").append(certificates.error());
-      continue;
-    }
-    for (const net::CertificateInfo& info : *certificates) {
-      const std::int64_t left_s = info.not_after_s - now_s;
-      const std::int64_t until_valid_s = info.not_before_s - now_s;
-      if (left_s >= wanted_s && until_valid_s <= 0) continue;
-      table.rows.push_back({file, net::time_text(info.not_before_s),
-                            net::time_text(info.not_after_s), left_s, until_valid_s});
-    }
-  }
+  const std::string broken =
+      for_each_certificate(context, [&](const std::string& file, const net::CertificateInfo& info) {
+        const std::int64_t left_s = info.not_after_s - now_s;
+        const std::int64_t until_valid_s = info.not_before_s - now_s;
+        if (left_s >= wanted_s && until_valid_s <= 0) return;
+        table.rows.push_back({file, net::time_text(info.not_before_s),
+                              net::time_text(info.not_after_s), left_s, until_valid_s});
+      });
   if (table.rows.empty() && broken.empty()) return Answer::text("All fine");
-  Answer answer = Answer::of(std::move(table));
-  if (!broken.empty()) answer.parts.push_back(admin::Text{broken});
-  return answer;
+  return answer_of(std::move(table), broken);
 }
 
 Answer reload(Context& context, const Invocation&) {

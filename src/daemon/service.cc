@@ -91,6 +91,15 @@ std::optional<std::string> pid_path(const std::string& config_file) {
   return std::nullopt;
 }
 
+// Nothing, and the complaint is made, when there is no running node.
+std::optional<pid_t> pid_of_node(const std::string& config_file) {
+  const std::optional<std::string> path = pid_path(config_file);
+  if (!path) return std::nullopt;
+  const std::optional<pid_t> pid = running_pid(*path);
+  if (!pid) complain("Node is not running!");
+  return pid;
+}
+
 }  // namespace
 
 std::function<void()> readiness_of_parent() {
@@ -152,13 +161,8 @@ int start_in_background(const std::string& config_file) {
 }
 
 int stop_running(const std::string& config_file) {
-  const std::optional<std::string> path = pid_path(config_file);
-  if (!path) return 1;
-  const std::optional<pid_t> pid = running_pid(*path);
-  if (!pid) {
-    complain("Node is not running!");
-    return 1;
-  }
+  const std::optional<pid_t> pid = pid_of_node(config_file);
+  if (!pid) return 1;
   // Opened before the signal, so that it is this process whose end is waited for.
   const int process = static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0));
   if (process < 0 || ::kill(*pid, SIGTERM) != 0) {
@@ -188,13 +192,8 @@ int ping_running(const std::string& config_file) {
 }
 
 int print_pid(const std::string& config_file) {
-  const std::optional<std::string> path = pid_path(config_file);
-  if (!path) return 1;
-  const std::optional<pid_t> pid = running_pid(*path);
-  if (!pid) {
-    complain("Node is not running!");
-    return 1;
-  }
+  const std::optional<pid_t> pid = pid_of_node(config_file);
+  if (!pid) return 1;
   std::printf("%d\n", *pid);
   return 0;
 }
