@@ -59,9 +59,10 @@ PURE_ALLOWED = {
     "cluster": re.compile(r"^openssl/(evp|hmac|crypto)\.h$"),
 }
 LOCK_HEADERS = {"mutex", "shared_mutex"}
-# Where threads meet by design: rings and tickets, the store's threads (0010), commands and their callers.
-LOCK_ROOMS = {"node", "store/rocks", "control", "http"}
-HEAVY_HEADERS = re.compile(r"^(boost|rocksdb|openssl)/|^(regex|iostream)$|^fmt/(ranges|chrono|std)")
+# Where threads meet by design: rings and tickets, the store's threads (0010), commands and their
+# callers, the client of etcd and its owner (0051).
+LOCK_ROOMS = {"node", "store/rocks", "control", "http", "cluster/etcd"}
+HEAVY_HEADERS = re.compile(r"^(boost|rocksdb|openssl|grpc|grpcpp|google)/|\.pb\.h$|^(regex|iostream)$|^fmt/(ranges|chrono|std)")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
