@@ -79,6 +79,7 @@ namespace vmq::core {
   X(ActiveMqttConnections, "active_mqtt_connections", "MQTT connections over TCP now")           \
   X(ActiveMqttwsConnections, "active_mqttws_connections", "MQTT connections over WebSocket now") \
   X(QueueProcesses, "queue_processes", "sessions now, connected or not")                         \
+  X(QueueMessages, "queue_messages", "messages owed to clients now, with those not acknowledged")  \
   X(StoreCorruptedRecords, "store_corrupted_records", "records that failed their checksum")
 
 // What the shell knows of the node as a whole, told once a second: X(identifier, name, kind, help).
@@ -182,6 +183,7 @@ struct alignas(64) Counters {
   void took(Timing which, std::uint64_t microseconds) {
     timings[static_cast<std::size_t>(which)].record(microseconds);
   }
+  Counter& gauge(Gauge which) { return gauges[static_cast<std::size_t>(which)]; }
   void raise(Gauge which, std::uint64_t n = 1) { gauges[static_cast<std::size_t>(which)].add(n); }
   void lower(Gauge which, std::uint64_t n = 1) {
     gauges[static_cast<std::size_t>(which)].subtract(n);

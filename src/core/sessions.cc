@@ -52,7 +52,7 @@ Session& Shard::create_session(std::string_view mountpoint_text, std::string_vie
     slot = free_sessions_.back();
     free_sessions_.pop_back();
   }
-  sessions_[slot] = std::make_unique<Session>();
+  sessions_[slot] = std::make_unique<Session>(counters_.gauge(Gauge::QueueMessages));
   Session& session = *sessions_[slot];
   session.slot = slot;
   session.client_id = client_id;

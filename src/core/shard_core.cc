@@ -85,9 +85,11 @@ std::optional<Instant> Shard::next_deadline() const {
 
 void Shard::check_invariants() const {
   std::size_t online = 0;
+  std::size_t queued = 0;
   for (const auto& session : sessions_) {
     if (session == nullptr) continue;
     session->queue.check_invariants();
+    queued += session->queue.size();
     if (!session->is_online()) continue;
     ++online;
     VMQ_EXPECT(connections_[session->conn.slot()]->session == session->slot);
@@ -99,6 +101,7 @@ void Shard::check_invariants() const {
     if (conn->session != no_slot) ++tied;
   }
   VMQ_EXPECT(online == tied);
+  VMQ_EXPECT(queued == counters_.gauge(Gauge::QueueMessages).value());
 }
 
 ShardCore::ShardCore(const ShardSetup& setup, RecoveredShard recovered)

@@ -143,6 +143,8 @@ struct DurableState {
 };
 
 struct Session {
+  explicit Session(Counter& queued) : queue(queued) {}
+
   std::uint32_t slot = no_slot;
   mqtt::Version version = mqtt::Version::V311;
   bool clean = true;  // ends with its connection (expiry interval 0)

@@ -22,6 +22,7 @@ void History::sample() {
   sample.values.fill(std::numeric_limits<double>::quiet_NaN());
   const auto gauge = [&](std::string_view name) { return static_cast<double>(sums[name]); };
   sample.values[Connections] = gauge("total_active_connections");
+  sample.values[Queued] = gauge("queue_messages");
   sample.values[Cpu] = gauge("system_utilization");
   sample.values[Memory] = gauge("vm_memory_total");
   const bool has_before = !samples_.empty() && samples_.back().time_ms < sample.time_ms;

@@ -19,11 +19,13 @@ TEST(History, counters_become_rates_a_second) {
   node.now_ms += 5000;
   node.values["mqtt_publish_received"] = 50;
   node.values["total_active_connections"] = 4;
+  node.values["queue_messages"] = 9;
   history.sample();
   const std::string json = history.json(0);
   EXPECT_EQ(between(json, "times"), "1000000,1005000");
   EXPECT_EQ(between(json, "publish_in"), "null,10");
   EXPECT_EQ(between(json, "connections"), "0,4");
+  EXPECT_EQ(between(json, "queued"), "0,9");
 }
 
 TEST(History, a_counter_that_was_set_back_gives_no_rate) {

@@ -91,7 +91,7 @@ std::string node_json(const Facts& facts) {
   json.key("clients_offline").number(clients.offline);
   json.key("subscriptions").number(sums["router_subscriptions"]);
   json.key("retained").number(sums["retain_messages"]);
-  json.key("queued").null();
+  json.key("queued").number(sums["queue_messages"]);
   json.key("memory").number(sums["vm_memory_total"]);
   json.key("cpu").number(sums["system_utilization"]).end_object();
   json.key("listeners").begin_array();

@@ -29,6 +29,12 @@ TEST(Status, more_connections_than_sessions_are_no_negative_number) {
   EXPECT_NE(status_json(node.facts).find(R"("num_offline":0)"), std::string::npos);
 }
 
+TEST(Status, messages_in_queues_are_counted) {
+  TestFacts node;
+  node.values["queue_messages"] = 41;
+  EXPECT_NE(node_json(node.facts).find(R"("queued":41)"), std::string::npos);
+}
+
 TEST(Status, issues_say_what_to_do) {
   TestFacts node;
   EXPECT_NE(node_json(node.facts).find(R"("issues":[])"), std::string::npos);

@@ -15,6 +15,7 @@ std::uint64_t OutboundQueue::push(QueueEntry entry, std::size_t window_max) {
     tail_.push_back(std::move(entry));
   }
   ++next_seq_;
+  total_.add(1);
   return seq;
 }
 
@@ -71,6 +72,7 @@ void OutboundQueue::finish(std::size_t index) {
   entry.message = {};
   entry.state = Delivery::Done;
   ++done_;
+  total_.subtract(1);
   pop_done();
 }
 
@@ -93,7 +95,10 @@ void OutboundQueue::take_from_tail(std::size_t count) {
 
 void OutboundQueue::append_loaded(QueueEntry entry) {
   VMQ_EXPECT(gap() > 0);
-  if (entry.state == Delivery::Done) ++done_;
+  if (entry.state == Delivery::Done) {
+    ++done_;
+    total_.subtract(1);
+  }
   if (entry.state == Delivery::Sent || entry.state == Delivery::Released) ++sent_;
   window_.push_back(std::move(entry));
   pop_done();
@@ -112,6 +117,7 @@ void OutboundQueue::restore(std::uint64_t seq, std::uint64_t on_disk) {
   VMQ_EXPECT(empty());
   head_seq_ = seq;
   next_seq_ = seq + on_disk;
+  total_.add(on_disk);
 }
 
 void OutboundQueue::check_invariants() const {

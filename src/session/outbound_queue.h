@@ -29,6 +29,7 @@
 #include <span>
 #include <vector>
 
+#include "base/counter.h"
 #include "base/ring.h"
 #include "base/time.h"
 #include "session/message.h"
@@ -90,6 +91,12 @@ constexpr std::uint16_t packet_id_of(std::uint64_t seq) {
 
 class OutboundQueue {
  public:
+  // `total`: of all queues of the shard, kept right by each for itself. Outlives the queue.
+  explicit OutboundQueue(Counter& total) : total_(total) {}
+  ~OutboundQueue() { total_.subtract(size()); }
+  OutboundQueue(const OutboundQueue&) = delete;
+  OutboundQueue& operator=(const OutboundQueue&) = delete;
+
   std::uint64_t head_seq() const { return head_seq_; }
   std::uint64_t window_end() const { return head_seq_ + window_.size(); }
   std::uint64_t next_seq() const { return next_seq_; }
@@ -160,6 +167,7 @@ class OutboundQueue {
  private:
   void pop_done();
 
+  Counter& total_;
   Ring<QueueEntry> window_;
   Ring<QueueEntry> tail_;
   std::uint64_t head_seq_ = 0;
