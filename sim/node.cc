@@ -183,6 +183,11 @@ void Node::carry_out(std::uint8_t index, ShardState& shard, core::Effects& effec
     shard.links.erase(found);
   }
   for (core::TraceLine& line : effects.traces) trace_lines.push_back(std::move(line.text));
+  for (const core::HttpAnswer& answer : effects.http_answers) {
+    note(answer.id);
+    note(static_cast<std::uint64_t>(answer.outcome));
+    http_answers.push_back(answer);
+  }
   for (core::Ask& ask : effects.asks) shard.asks.push_back(std::move(ask));
   for (store::LoadRequest& request : effects.loads) store_.load(ShardId{index}, std::move(request));
   for (store::LoadKeysRequest& request : effects.key_loads) {
@@ -243,26 +248,25 @@ std::optional<Instant> Node::next_deadline() const {
   return next;
 }
 
+void Node::turn_for(std::uint8_t index, Now now, const Task& task) {
+  shards_[index].core->begin_turn(now);
+  task(*shards_[index].core);
+  core::Effects effects;
+  shards_[index].core->end_turn(effects);
+  carry_out(index, shards_[index], effects);
+  shards_[index].core->release_turn_memory();
+}
+
 void Node::command(Now now, const Task& task) {
-  for (std::uint8_t i = 0; i < shards_.size(); ++i) {
-    shards_[i].core->begin_turn(now);
-    task(*shards_[i].core);
-    core::Effects effects;
-    shards_[i].core->end_turn(effects);
-    carry_out(i, shards_[i], effects);
-    shards_[i].core->release_turn_memory();
-  }
+  for (std::uint8_t i = 0; i < shards_.size(); ++i) turn_for(i, now, task);
+}
+
+void Node::publish(Now now, std::uint8_t shard, core::HttpPublish message) {
+  turn_for(shard, now, [&](core::ShardCore& core) { core.on_http_publish(std::move(message)); });
 }
 
 void Node::stop(Now now) {
-  for (std::uint8_t i = 0; i < shards_.size(); ++i) {
-    shards_[i].core->begin_turn(now);
-    shards_[i].core->on_shutdown();
-    core::Effects effects;
-    shards_[i].core->end_turn(effects);
-    carry_out(i, shards_[i], effects);
-    shards_[i].core->release_turn_memory();
-  }
+  command(now, [](core::ShardCore& core) { core.on_shutdown(); });
   settle(now);
 }
 

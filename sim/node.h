@@ -73,6 +73,9 @@ class Node {
   using Task = std::function<void(core::ShardCore&)>;
   void command(Now now, const Task& task);
   std::vector<std::string> trace_lines;
+  // A turn of one shard for a message over HTTP, and what was answered to all of them, in order.
+  void publish(Now now, std::uint8_t shard, core::HttpPublish message);
+  std::vector<core::HttpAnswer> http_answers;
   void check_invariants() const;
 
   // Answers of whoever verifies passwords; default: accepts all.
@@ -112,6 +115,7 @@ class Node {
     bool store_congested = false;
   };
 
+  void turn_for(std::uint8_t index, Now now, const Task& task);
   bool has_work(const ShardState& shard) const;
   void feed(ShardState& shard, Link& link, ByteView fresh);
   bool read_wire(ShardState& shard, Link& link, std::size_t read_max);

@@ -72,8 +72,7 @@ void Shard::publish_http(const HttpPublish& publish) {
     return answer_http(publish.id, HttpOutcome::NotAuthorized);
   }
   const bool is_kept = publish.qos > 0 || publish.retain;
-  if ((publish.qos > 0 && (!store_writable_ || store_congested_)) ||
-      (is_memory_short_ && is_kept)) {
+  if (is_kept && (!store_writable_ || store_congested_ || is_memory_short_)) {
     return answer_http(publish.id, HttpOutcome::Unavailable);
   }
   std::vector<std::uint8_t> properties;
