@@ -28,6 +28,8 @@ enum class Outcome : std::uint8_t {
   Done,
   Failed,    // understood, but it could not be carried out; the text says why and what to do
   BadUsage,  // no such command, or not called like that
+  Busy,      // not begun, as others are before it: worth another try
+  Late,      // begun, and who was asked has not answered in time
 };
 
 struct Answer {
@@ -38,6 +40,8 @@ struct Answer {
   static Answer of(Table table) { return {Outcome::Done, {std::move(table)}}; }
   static Answer text(std::string text) { return {Outcome::Done, {Text{std::move(text)}}}; }
   static Answer failed(std::string why) { return {Outcome::Failed, {Text{std::move(why)}}}; }
+  static Answer busy(std::string why) { return {Outcome::Busy, {Text{std::move(why)}}}; }
+  static Answer late(std::string why) { return {Outcome::Late, {Text{std::move(why)}}}; }
   static Answer bad_usage(std::string why) { return {Outcome::BadUsage, {Text{std::move(why)}}}; }
 };
 

@@ -94,7 +94,7 @@ void Control::submit(admin::Invocation invocation, Caller caller, Done done) {
       return;
     }
   }
-  done(admin::Answer::failed("The node is busy with other commands: try again."));
+  done(admin::Answer::busy("The node is busy with other commands: try again."));
 }
 
 admin::Answer Control::run(admin::Invocation invocation, Caller caller) {

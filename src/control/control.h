@@ -69,7 +69,7 @@ class Control {
   Control& operator=(const Control&) = delete;
 
   // `done` is called exactly once, on a thread of Control's. A queue that is full (64 commands)
-  // answers at once that the node is busy. REQUIRES: the command does not stream.
+  // answers at once that the node is busy (Outcome::Busy). REQUIRES: the command does not stream.
   void submit(admin::Invocation invocation, Caller caller, Done done);
   // The same, and waits for the answer. Not from Control's own thread.
   admin::Answer run(admin::Invocation invocation, Caller caller);

@@ -83,7 +83,7 @@ Answer remove(Context& context, const Invocation& invocation) {
         return true;
       },
       shard_patience);
-  return done.front() ? Answer::done() : Answer::failed(std::string(shard_is_busy));
+  return done.front() ? Answer::done() : Answer::late(std::string(shard_is_busy));
 }
 
 struct Swept {
@@ -104,7 +104,7 @@ Answer remove_expired(Context& context, const Invocation&) {
             return swept;
           },
           shard_patience);
-      if (!slices.front()) return Answer::failed(std::string(shard_is_busy));
+      if (!slices.front()) return Answer::late(std::string(shard_is_busy));
       expired += slices.front()->expired;
       is_done = slices.front()->is_done;
     }

@@ -248,12 +248,12 @@ Answer explain(Context& context, const Invocation& invocation) {
   Explanation explanation(context.node, mountpoint, topic);
   const auto client_id = invocation.value("client-id");
   if (!client_id) {
-    if (!explanation.find_receivers()) return Answer::failed(std::string(shard_is_busy));
+    if (!explanation.find_receivers()) return Answer::late(std::string(shard_is_busy));
     return explanation.answer(std::nullopt);
   }
   const std::string id(*client_id);
   if (!explanation.add({std::nullopt, mountpoint, id}, true)) {
-    return Answer::failed(std::string(shard_is_busy));
+    return Answer::late(std::string(shard_is_busy));
   }
   if (!explanation.is_found()) return Answer::failed("There is no session of " + id + ".");
   return explanation.answer(explanation.rules_of(id));

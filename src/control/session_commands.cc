@@ -33,7 +33,7 @@ Handler show(const std::string_view (&columns)[N]) {
     auto query = Query::of(invocation, columns);
     if (!query) return Answer::bad_usage(query.error());
     auto table = query_sessions(context.node, std::make_shared<const Query>(std::move(*query)));
-    return table ? Answer::of(std::move(*table)) : Answer::failed(table.error());
+    return table ? Answer::of(std::move(*table)) : Answer::late(table.error());
   };
 }
 
@@ -72,7 +72,7 @@ bool disconnect(node::Node& node, const std::vector<Client>& clients, core::Clea
 Answer disconnect_one(Context& context, const Invocation& invocation) {
   const Client client{mountpoint_of(invocation), std::string(*invocation.value("client-id"))};
   const bool is_done = disconnect(context.node, {client}, cleanup_of(invocation));
-  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
+  return is_done ? Answer::done() : Answer::late(std::string(shard_is_busy));
 }
 
 Answer disconnect_clients(Context& context, const Invocation& invocation) {
@@ -81,7 +81,7 @@ Answer disconnect_clients(Context& context, const Invocation& invocation) {
     clients.push_back({mountpoint_of(invocation), std::move(id)});
   }
   const bool is_done = disconnect(context.node, clients, cleanup_of(invocation));
-  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
+  return is_done ? Answer::done() : Answer::late(std::string(shard_is_busy));
 }
 
 bool is_here(const node::Node& node, const Invocation& invocation) {
@@ -152,7 +152,7 @@ Answer disconnect_batch(Context& context, const Invocation& invocation) {
         shard_patience);
     is_done = true;
     for (std::size_t i = 0; i < slices.size(); ++i) {
-      if (!slices[i]) return Answer::failed(std::string(shard_is_busy));
+      if (!slices[i]) return Answer::late(std::string(shard_is_busy));
       places[i] = slices[i]->place;
       is_done = is_done && places[i] == core::no_slot;
       for (const std::string& id : slices[i]->client_ids) {
@@ -163,7 +163,7 @@ Answer disconnect_batch(Context& context, const Invocation& invocation) {
   std::vector<Client> victims;
   for (std::string& id : draw.take()) victims.push_back({mountpoint, std::move(id)});
   const bool is_done = disconnect(context.node, victims, cleanup_of(invocation));
-  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
+  return is_done ? Answer::done() : Answer::late(std::string(shard_is_busy));
 }
 
 Answer unsubscribe(Context& context, const Invocation& invocation) {
@@ -180,7 +180,7 @@ Answer unsubscribe(Context& context, const Invocation& invocation) {
       },
       shard_patience);
   const bool is_done = std::all_of(done.begin(), done.end(), [](const auto& one) { return one; });
-  return is_done ? Answer::done() : Answer::failed(std::string(shard_is_busy));
+  return is_done ? Answer::done() : Answer::late(std::string(shard_is_busy));
 }
 
 Answer reauthorize(Context& context, const Invocation& invocation) {
@@ -197,7 +197,7 @@ Answer reauthorize(Context& context, const Invocation& invocation) {
         shard_patience);
     is_known = 0;
     for (const std::optional<Step>& step : steps) {
-      if (!step) return Answer::failed(std::string(shard_is_busy));
+      if (!step) return Answer::late(std::string(shard_is_busy));
       if (!*step) continue;
       removed += (*step)->removed;
       from = (*step)->next;

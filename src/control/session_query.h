@@ -8,6 +8,7 @@
 namespace vmq::control {
 
 // The fields of `session show` and of `queue show`. The error says that the node is busy.
+// The error: a shard has not answered in time.
 [[nodiscard]] Result<admin::Table, std::string> query_sessions(node::Node& node,
                                                                std::shared_ptr<const Query> query);
 

@@ -63,7 +63,7 @@ Answer trace_client(Context& context, const Invocation& invocation) {
   }
   if (!begin(context.node, order_of(invocation, *id))) {
     end(context.node, *id);
-    return Answer::failed(std::string(shard_is_busy));
+    return Answer::late(std::string(shard_is_busy));
   }
   bool is_heard = true;
   for (bool is_over = false; !is_over && is_heard && !context.stream->is_over();) {

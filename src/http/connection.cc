@@ -4,7 +4,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -24,6 +23,7 @@
 #include <optional>
 #include <string>
 
+#include "http/date.h"
 #include "http/event_stream.h"
 #include "net/proxy_protocol.h"
 #include "net/tls_context.h"
@@ -47,16 +47,6 @@ constexpr std::chrono::seconds linger_time{2};
 constexpr std::uint32_t other_headers_max = 32 << 10;  // beside the request line
 constexpr std::size_t fields_max = 100;
 constexpr std::size_t idle_read_size = 2048;
-
-std::string http_date() {
-  const std::time_t now = ::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 40> text{};
-  const std::size_t size =
-      std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return std::string(text.data(), size);
-}
 
 Method method_of(bhttp::verb verb) {
   switch (verb) {
@@ -156,6 +146,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
   ~Connection() {
     if (response_.events != nullptr) response_.events->close();
+    give_back();
     door_.open.erase(this);
     door_.connections.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -288,6 +279,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void admit() {
     Router::Admission admission = door_.router->admit(request_, door_.site);
+    is_for_others_ = admission.is_work;
     const bool has_body = !parser_->is_done();
     if (!has_body) {
       if (admission.refusal) return answer(std::move(*admission.refusal));
@@ -297,12 +289,29 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (admission.refusal) return answer_last(std::move(*admission.refusal));
     const auto announced = parser_->content_length();
     if (announced && *announced > admission.body_max) return refuse(413);
+    body_size_ = static_cast<std::size_t>(announced ? *announced : admission.body_max);
+    door_.bodies += body_size_;
+    if (door_.bodies > door_.bodies_max) return answer_last(busy());
     parser_->body_limit(admission.body_max);
     const auto expectation = parser_->get()[bhttp::field::expect];
     if (!expectation.empty() && beast::iequals(expectation, "100-continue")) {
       return write_continue();
     }
     read_body();
+  }
+
+  static Response busy() {
+    Response response = Response::text("The node is busy with other requests: try again.", 503);
+    response.headers.push_back({"retry-after", "1"});
+    return response;
+  }
+
+  // Its share of what all connections may have at once.
+  void give_back() {
+    if (is_working_) --door_.work;
+    is_working_ = false;
+    door_.bodies -= body_size_;
+    body_size_ = 0;
   }
 
   void write_continue() {
@@ -325,6 +334,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void handle() {
+    if (is_for_others_) {
+      if (door_.work >= door_.work_max) return answer(busy());
+      ++door_.work;
+      is_working_ = true;
+    }
     channel_.socket().expires_never();
     // Nothing else holds the connection while others work for it.
     door_.waiting.insert(shared_from_this());
@@ -384,6 +398,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void answer(Response response) {
+    give_back();
     if (response.events != nullptr && request_.method != Method::Head) {
       return begin_events(std::move(response));
     }
@@ -416,7 +431,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     message.result(response_.status);
     message.keep_alive(!is_last_);
     message.set(bhttp::field::server, "vernemq");
-    message.set(bhttp::field::date, http_date());
+    message.set(bhttp::field::date, http_date(::time(nullptr)));
     message.set("x-content-type-options", "nosniff");
     if (!response_.content_type.empty()) {
       message.set(bhttp::field::content_type, response_.content_type);
@@ -541,6 +556,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<bhttp::response<bhttp::empty_body>> head_;
   std::optional<bhttp::response<bhttp::span_body<const char>>> full_;
   std::string events_;
+  std::size_t body_size_ = 0;  // counted in Door::bodies
+  bool is_for_others_ = false;
+  bool is_working_ = false;  // counted in Door::work
   std::uint64_t asked_ = 0;  // counts questions to others, and their ends
   bool is_sending_ = false;
   bool is_first_ = true;

@@ -43,6 +43,8 @@ struct Door {
   std::uint32_t header_value_max = 4096;
   std::uint32_t connections_max = 10000;
   Duration answer_time = seconds(60);               // that a command may take
+  std::size_t work_max = 256;                       // requests that others work on, at once
+  std::size_t bodies_max = 64 << 20;                // bytes of all bodies, come or still to come
   std::shared_ptr<const net::Transport> transport;  // null: HTTP begins with the first byte
   // Told of clients that do not get as far as HTTP: at which stage (proxy, tls), and why.
   std::function<void(const char* stage, const std::string& why, const std::string& peer)> refused;
@@ -53,6 +55,8 @@ struct Door {
   // all that are open.
   std::set<std::shared_ptr<void>> waiting;
   std::map<const void*, std::function<void()>> open;
+  std::size_t work = 0;
+  std::size_t bodies = 0;
   std::atomic<std::uint32_t> connections{0};
 };
 

@@ -116,5 +116,37 @@ TEST_F(ConnectionTest, an_answer_in_time_is_given_and_the_connection_goes_on) {
   EXPECT_EQ(door_.connections, 0u);
 }
 
+TEST_F(ConnectionTest, where_too_much_is_worked_on_commands_are_503_and_others_are_served) {
+  door_.work_max = 0;
+  connect();
+  ask(std::string(command) + "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  const std::string got = rest();
+  EXPECT_EQ(got.substr(0, 12), "HTTP/1.1 503");
+  EXPECT_NE(got.find("retry-after: 1"), std::string::npos);
+  EXPECT_NE(got.find("HTTP/1.1 200"), std::string::npos);
+  thread_.join();
+  EXPECT_TRUE(asked_.empty());
+  EXPECT_EQ(door_.work, 0u);
+}
+
+TEST_F(ConnectionTest, a_command_counts_until_it_is_answered_or_given_up) {
+  door_.answer_time = milliseconds(20);
+  connect();
+  ask(command);
+  EXPECT_EQ(rest().substr(0, 12), "HTTP/1.1 504");
+  thread_.join();
+  EXPECT_EQ(door_.work, 0u);
+}
+
+TEST_F(ConnectionTest, a_body_for_which_there_is_no_room_is_503_before_it_is_read) {
+  door_.site[Module::Publish] = {true, false};
+  door_.bodies_max = 10;
+  connect();
+  ask("POST /restapi/v1/publish HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n");
+  EXPECT_EQ(rest().substr(0, 12), "HTTP/1.1 503");
+  thread_.join();
+  EXPECT_EQ(door_.bodies, 0u);
+}
+
 }  // namespace
 }  // namespace vmq::http

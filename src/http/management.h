@@ -7,22 +7,14 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <thread>
-#include <vector>
 
 #include "admin/invocation.h"
 #include "control/control.h"
 #include "http/message.h"
 
 namespace vmq::http {
-
-// The words of vmq-admin that a path below /api/v1 and its query stand for. Nothing when the
-// encoding is broken.
-std::optional<std::vector<std::string>> command_line_of(std::string_view path,
-                                                        std::string_view query);
 
 class Management {
  public:

@@ -162,30 +162,30 @@ std::string key_of(const Request& request) {
 
 Router::Admission Router::admit(const Request& request, const Site& site) const {
   const Route* route = find_route(request.path, site);
-  if (route == nullptr) return {Response::empty(404), 0};
+  if (route == nullptr) return {Response::empty(404)};
   const Module module = route->module;
   if (request.method == Method::Options) {
     Response response = Response::empty(200);
     response.headers.push_back({"allow", allowed_methods(module)});
     if (is_api(module)) allow_origins(response);
-    return {std::move(response), 0};
+    return {std::move(response)};
   }
   if (!is_method_allowed(module, request.method)) {
     Response response = Response::empty(405);
     response.headers.push_back({"allow", allowed_methods(module)});
-    return {std::move(response), 0};
+    return {std::move(response)};
   }
   if (site[module].needs_key && module != Module::Health) {
     const std::string key = key_of(request);
-    if (key.empty() || !is_key_good_(key, scope_of(module))) return {unauthorized(), 0};
+    if (key.empty() || !is_key_good_(key, scope_of(module))) return {unauthorized()};
   }
   if ((is_api(module) || takes_body(module)) && is_foreign(request)) {
     return {Response::json(R"({"alert":[{"text":"Pages of other origins need x-api-key.",)"
                            R"("type":"text"}],"type":"alert"})",
-                           403),
-            0};
+                           403)};
   }
-  return {std::nullopt, takes_body(module) ? publish_body_max : 0};
+  return {std::nullopt, takes_body(module) ? publish_body_max : 0,
+          is_api(module) || takes_body(module)};
 }
 
 void Router::handle(const Request& request, const Site& site, const Reply& reply) const {

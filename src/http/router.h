@@ -33,6 +33,7 @@ class Router {
   struct Admission {
     std::optional<Response> refusal;
     std::size_t body_max = 0;
+    bool is_work = false;  // for other threads, so how much of it there is at once has a bound
   };
 
   Router(const Facts& facts, History& history, KeyCheck is_key_good, Handlers handlers)

@@ -38,6 +38,9 @@ class Daemon:
                 "listener.http.small.max_connections = 4\n"
                 "listener.http.small.http_modules = [vmq_health_http]\n"
                 "listener.http.default.max_header_value_length = 1000\n"
+                "listener.http.locked = 127.0.0.1:0\n" +
+                "".join(f"listener.http.locked.http_module.{module}.auth.mode = apikey\n"
+                        for module in ("vmq_metrics_http", "vmq_status_http", "vmq_health_http")) +
                 "http_modules = [vmq_metrics_http,vmq_http_mgmt_api,vmq_status_http,"
                 "vmq_health_http,vmq_http_v2_api,vmq_http_pub]\n"
                 f"platform_data_dir = {self.folder}/data\n"
@@ -54,7 +57,7 @@ class Daemon:
         ports = dict(re.findall(r"([a-z.]+)=127\.0\.0\.1:(\d+)", line))
         assert "http.default" in ports, line
         self.mqtt, self.http = int(ports["default"]), int(ports["http.default"])
-        self.small = int(ports["http.small"])
+        self.small, self.locked = int(ports["http.small"]), int(ports["http.locked"])
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -82,8 +85,8 @@ class Case(unittest.TestCase):
         shutil.rmtree(cls.node.folder)
         assert code == 0, code
 
-    def ask(self, path, method="GET", body=None, headers=None, key=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.node.http, timeout=20)
+    def ask(self, path, method="GET", body=None, headers=None, key=None, port=None):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.node.http, timeout=20)
         headers = dict(headers or {})
         if key:
             headers["x-api-key"] = key
@@ -112,6 +115,14 @@ class Case(unittest.TestCase):
             pass
         return got
 
+    def client(self, name, clean):
+        sock = socket.create_connection(("127.0.0.1", self.node.mqtt), 20)
+        text = name.encode()
+        sock.sendall(bytes([0x10, 12 + len(text)]) + b"\x00\x04MQTT\x04" +
+                     (b"\x02" if clean else b"\x00") + b"\x00\x3c\x00" + bytes([len(text)]) + text)
+        self.assertEqual(sock.recv(4), b"\x20\x02\x00\x00")
+        return sock
+
     def is_alive(self):
         return self.ask("/health/ping")[0] == 200
 
@@ -125,7 +136,7 @@ class Pages(Case):
     def test_status_documents(self):
         status = json.loads(self.ask("/status.json")[1])[0]["web@127.0.0.1"]
         self.assertEqual(status["mystatus"], [{"web@127.0.0.1": True}])
-        self.assertEqual([one["type"] for one in status["listeners"]], ["mqtt", "http", "http"])
+        self.assertEqual([one["type"] for one in status["listeners"]], ["mqtt"] + ["http"] * 3)
         self.assertEqual(status["listeners"][0]["port"], self.node.mqtt)
         node = json.loads(self.ask("/status/node.json")[1])
         self.assertEqual(node["node"], "web@127.0.0.1")
@@ -243,6 +254,90 @@ class Keys(Case):
         self.assertEqual(self.ask("/api/v1/cluster/show", key=self.key)[0], 200)
 
 
+class Scopes(Case):
+    PATHS = {"metrics": "/metrics", "status": "/status.json", "mgmt": "/api/v1/cluster/show",
+             "api2": "/api/v2/client?client_id=nobody"}
+
+    def test_a_key_opens_what_its_scope_says_and_nothing_else(self):
+        keys = {scope: self.node.admin("api-key", "create", "scope=" + scope)
+                for scope in (*self.PATHS, "health", "httppub")}
+        for scope, key in keys.items():
+            for wanted, path in self.PATHS.items():
+                status = self.ask(path, key=key, port=self.node.locked)[0]
+                self.assertEqual(status, 200 if scope == wanted else 401, (scope, path))
+            status = self.ask("/restapi/v1/publish", "POST", b"{", {"Content-Type": "text/plain"},
+                              key, self.node.locked)[0]
+            self.assertEqual(status, 415 if scope == "httppub" else 401, scope)
+        # A balancer has no key.
+        self.assertEqual(self.ask("/health", port=self.node.locked)[0], 200)
+
+    def test_one_key_may_have_several_scopes_and_lose_them_one_by_one(self):
+        key = self.node.admin("api-key", "create")
+        self.assertEqual(self.node.admin("api-key", "add", "key=" + key, "scope=api2"), "ok")
+        self.assertEqual(self.ask(self.PATHS["api2"], key=key)[0], 200)
+        self.assertEqual(self.node.admin("api-key", "delete", "key=" + key), "ok")
+        self.assertEqual(self.ask(self.PATHS["mgmt"], key=key)[0], 401)
+        self.assertEqual(self.ask(self.PATHS["api2"], key=key)[0], 200)
+
+
+class Api2(Case):
+    def setUp(self):
+        self.api2 = self.node.admin("api-key", "create", "scope=api2")
+
+    def get(self, path, method="GET"):
+        status, text, _ = self.ask("/api/v2" + path, method, key=self.api2)
+        return status, text.decode()
+
+    def test_a_client_is_online_offline_and_unknown(self):
+        self.assertEqual(self.get("/client?client_id=a%2Fb"), (200, '{"status":"unknown"}'))
+        with self.client("a/b", clean=False) as sock:
+            self.assertEqual(self.get("/client?client_id=a%2Fb"), (200, '{"status":"online"}'))
+            self.assertEqual(self.get("/client?client_id=a%2Fb&mountpoint=other"),
+                             (200, '{"status":"unknown"}'))
+            self.assertEqual(self.get("/client?client_id=a%2Fb&topics"),
+                             (200, '{"status":"online","topics":[]}'))
+            sock.sendall(b"\x82\x0a\x00\x01\x00\x01t\x01\x00\x01u\x02")
+            self.assertEqual(sock.recv(6), b"\x90\x04\x00\x01\x01\x02")
+            status, text = self.get("/client?client_id=a%2Fb&topics")
+            self.assertEqual(status, 200)
+            self.assertEqual(sorted(json.loads(text)["topics"]), [["t", 1], ["u", 2]])
+        self.wait_for('{"status":"offline"}', "/client?client_id=a%2Fb")
+        self.assertEqual(self.get("/disconnect?client_id=a%2Fb&cleanup"), (200, '"ok"'))
+        self.wait_for('{"status":"unknown"}', "/client?client_id=a%2Fb")
+
+    def test_a_name_is_no_expression(self):
+        with self.client("~a.(b", clean=True), self.client("axb", clean=True):
+            self.assertEqual(self.get("/client?client_id=~a.(b"), (200, '{"status":"online"}'))
+            self.assertEqual(self.get("/client?client_id=~a.b"), (200, '{"status":"unknown"}'))
+            self.assertEqual(self.get("/client?client_id=~xb"), (200, '{"status":"unknown"}'))
+
+    def wait_for(self, text, path):
+        deadline = time.monotonic() + 20
+        while self.get(path) != (200, text):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def test_disconnecting_ends_the_connection_and_keeps_the_session(self):
+        with self.client("kept", clean=False) as sock:
+            self.assertEqual(self.get("/disconnect?client_id=kept"), (200, '"ok"'))
+            self.assertEqual(self.rest(sock), b"")
+        self.wait_for('{"status":"offline"}', "/client?client_id=kept")
+        self.assertEqual(self.get("/disconnect?client_id=nobody"), (200, '"unknown"'))
+
+    def test_what_is_no_question_is_told_so_and_looking_changes_nothing(self):
+        for path in ("", "/", "/client", "/clients?client_id=a", "/client?client_id", "/disconnect",
+                     "/client/x?client_id=a", "/client?client_id=%x", "/client?client_id="):
+            self.assertEqual(self.get(path), (400, "invalid_command"), path)
+        with self.client("looked", clean=True) as sock:
+            self.assertEqual(self.get("/disconnect?client_id=looked", "HEAD"), (405, ""))
+            self.assertEqual(self.get("/client?client_id=looked"), (200, '{"status":"online"}'))
+            sock.sendall(b"\xc0\x00")
+            self.assertEqual(sock.recv(2), b"\xd0\x00")
+        for method in ("POST", "PUT", "DELETE"):
+            self.assertEqual(self.get("/client?client_id=a", method), (405, ""), method)
+        self.assertEqual(self.get("/client", "OPTIONS")[0], 200)
+
+
 class Publishing(Case):
     def setUp(self):
         self.pub = self.node.admin("api-key", "create", "scope=httppub")
@@ -275,6 +370,23 @@ class Publishing(Case):
                 self.assertTrue(packet.endswith(b"one"), packet)
                 if packet[0] & 6:
                     sock.sendall(b"\x40\x02" + packet[10:12])
+
+    def test_what_waits_for_clients_is_counted(self):
+        def queued():
+            return json.loads(self.ask("/status/node.json")[1])["totals"]["queued"]
+        before = queued()
+        with self.client("owed", clean=False) as sock:
+            sock.sendall(b"\x82\x08\x00\x01\x00\x03o/w\x01")
+            self.assertEqual(sock.recv(5), b"\x90\x03\x00\x01\x01")
+            sock.sendall(b"\xe0\x00")
+            self.assertEqual(self.rest(sock), b"")
+        for _ in range(3):
+            self.assertEqual(self.publish('{"topic":"o/w","qos":1}'), (200, b"Published"))
+        self.assertEqual(queued(), before + 3)
+        self.assertIn(b'vernemq_queue_messages{node="web@127.0.0.1"} %d\n' % (before + 3),
+                      self.ask("/metrics")[1])
+        self.client("owed", clean=True).close()
+        self.assertEqual(queued(), before)
 
     def test_what_is_wrong_is_told(self):
         self.assertEqual(self.publish("{"), (400, b"Content is not a valid json"))

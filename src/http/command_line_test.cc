@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
+#include "http/command_line.h"
 
-#include "http/management.h"
+#include <gtest/gtest.h>
 
 namespace vmq::http {
 namespace {
