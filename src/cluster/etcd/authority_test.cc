@@ -26,6 +26,13 @@ TEST(AuthorityTest, a_certificate_is_good_for_its_hosts_and_the_loopback) {
   EXPECT_FALSE(is_certificate_usable(ca, *issued, {"other.example"}));
 }
 
+TEST(AuthorityTest, the_node_that_made_the_authority_may_have_its_name) {
+  const KeyPair ca = authority();
+  const auto issued = issue_certificate(ca, "test", {"a"});
+  ASSERT_TRUE(issued) << issued.error();
+  EXPECT_TRUE(is_certificate_usable(ca, *issued, {"a"}));
+}
+
 TEST(AuthorityTest, an_ipv6_host_is_an_address) {
   const KeyPair ca = authority();
   const auto issued = issue_certificate(ca, "n1@fd00::7", {"fd00::7"});

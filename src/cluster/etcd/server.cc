@@ -17,7 +17,7 @@
 
 #include "base/expect.h"
 #include "cluster/etcd/codec.h"
-#include "cluster/etcd/pem_file.h"
+#include "cluster/etcd/files.h"
 #include "cluster/etcd/process.h"
 #include "cluster/etcd/wire.h"
 
@@ -290,7 +290,8 @@ void EtcdServer::Supervisor::check_ready() {
   const auto answer = call.status.is_ok() ? etcd::decode_status(call.response) : std::nullopt;
   if (!answer || answer->leader == 0) return;
   ready_since_ = now;
-  if (options_.start == EtcdStart::Alone) options_.start = EtcdStart::JoinCluster;
+  // From now on it has files. Should they be gone at a later start, it must not begin anew.
+  options_.start = EtcdStart::JoinCluster;
   change([&](EtcdServerStatus& status) {
     status.state = EtcdServerState::Ready;
     status.error.clear();

@@ -30,12 +30,12 @@ struct EtcdPeer {
 };
 
 enum class EtcdStart : std::uint8_t {
-  // With the data directory as it is; the rest is for a directory that is still empty.
+  // The first two are for a directory that is still empty. Once it was ready, a server that is
+  // started again goes on as JoinCluster.
   NewCluster,
   JoinCluster,  // it was added by another member before
   // The last survivor makes itself a cluster of one, with all its data. An operator's decision:
-  // done on two sides of a split it makes two clusters. Later starts of the same server go on as
-  // JoinCluster.
+  // done on two sides of a split it makes two clusters.
   Alone,
 };
 

@@ -14,7 +14,7 @@
 #include "cluster/etcd/authority.h"
 #include "cluster/etcd/client.h"
 #include "cluster/etcd/codec.h"
-#include "cluster/etcd/pem_file.h"
+#include "cluster/etcd/files.h"
 #include "cluster/etcd/test_etcd.h"
 
 namespace vmq::cluster {

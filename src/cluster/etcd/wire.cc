@@ -330,16 +330,22 @@ void Wire::kick() {
   queue_->alarm.Set(&queue_->queue, gpr_time_0(GPR_CLOCK_MONOTONIC), &queue_->kick);
 }
 
-WaitedCall call_and_wait(const std::string& address, const TlsTexts& tls, std::string_view method,
-                         std::string_view request, Duration timeout) {
-  Wire wire;
-  wire.connect(address, tls);
+WaitedCall Caller::call(const std::string& address, const TlsTexts& tls, std::string_view method,
+                        std::string_view request, Duration timeout) {
+  if (!wire_) wire_ = std::make_unique<Wire>();
+  if (address != address_) wire_->connect(address, tls);
+  address_ = address;
   std::optional<WaitedCall> result;
-  wire.call(method, request, timeout, [&](const RpcStatus& status, std::string_view response) {
+  wire_->call(method, request, timeout, [&](const RpcStatus& status, std::string_view response) {
     result = WaitedCall{status, std::string(response)};
   });
-  while (!result) wire.turn(monotonic_now() + seconds(1));
+  while (!result) wire_->turn(monotonic_now() + seconds(1));
   return std::move(*result);
+}
+
+WaitedCall call_and_wait(const std::string& address, const TlsTexts& tls, std::string_view method,
+                         std::string_view request, Duration timeout) {
+  return Caller().call(address, tls, method, request, timeout);
 }
 
 }  // namespace vmq::cluster::etcd

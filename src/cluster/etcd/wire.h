@@ -86,11 +86,21 @@ class Wire {
   std::shared_ptr<Connection> connection_;
 };
 
-// A call that is waited for, on a connection of its own: for what is done once in a while. The
-// response is valid if the status is Ok.
+// A call that is waited for: for what is done once in a while. The response is valid if the status
+// is Ok.
 struct WaitedCall {
   RpcStatus status;
   std::string response;
+};
+// Keeps its connection from call to call while the address is the same. Thread: one.
+class Caller {
+ public:
+  WaitedCall call(const std::string& address, const TlsTexts& tls, std::string_view method,
+                  std::string_view request, Duration timeout);
+
+ private:
+  std::unique_ptr<Wire> wire_;
+  std::string address_;
 };
 WaitedCall call_and_wait(const std::string& address, const TlsTexts& tls, std::string_view method,
                          std::string_view request, Duration timeout);

@@ -1,4 +1,4 @@
-// PEM files as texts.
+// The few small files of this room: certificates, keys, what the ensemble knows.
 #pragma once
 
 #include <string>
@@ -9,8 +9,11 @@
 
 namespace vmq::cluster::etcd {
 
-// The error is a sentence that names the file.
+// Errors are sentences that name the file.
 [[nodiscard]] Result<std::string, std::string> read_text_file(const std::string& path);
 [[nodiscard]] Result<TlsTexts, std::string> read_tls_files(const EtcdTlsFiles& files);
+
+// For the owner's eyes only; all of it is on disk, or the old content still is. Empty: done.
+[[nodiscard]] std::string write_secret_file(const std::string& path, const std::string& text);
 
 }  // namespace vmq::cluster::etcd
