@@ -30,7 +30,8 @@ std::string draw(const Array& from, Rng& rng) {
 
 // A client asks for one filter always in the same way, so that asking again changes nothing.
 std::uint8_t qos_of(std::size_t client, const std::string& filter) {
-  return static_cast<std::uint8_t>((client * 5 + filter.size() * 3 + filter.back()) % 3);
+  const auto last = static_cast<unsigned char>(filter.back());
+  return static_cast<std::uint8_t>((client * 5 + filter.size() * 3 + last) % 3);
 }
 
 // Another one for each filter; some go without.

@@ -23,6 +23,14 @@ std::string text_of(const admin::Cell& cell) {
   return std::visit(Visitor{}, cell);
 }
 
+std::size_t bytes_of(const std::vector<admin::Cell>& row) {
+  std::size_t bytes = sizeof row + row.capacity() * sizeof(admin::Cell);
+  for (const admin::Cell& cell : row) {
+    if (const auto* text = std::get_if<std::string>(&cell)) bytes += text->capacity();
+  }
+  return bytes;
+}
+
 // Null after everything, numbers from the largest down, the rest from A to Z.
 bool comes_before(const admin::Cell& a, const admin::Cell& b) {
   if (a.index() != b.index()) {
@@ -114,21 +122,35 @@ bool Query::accepts(std::string_view field, const admin::Cell& value) const {
 
 void Query::Rows::add(std::vector<admin::Cell> row) {
   if (is_full()) return;
+  bytes_ += bytes_of(row);
   rows_.push_back(std::move(row));
-  if (query_.is_sorted() && rows_.size() >= 2 * query_.limit() + unsorted_max) sort();
+  const bool has_surplus = query_.is_sorted() && rows_.size() > query_.limit();
+  const bool is_over = bytes_ > bytes_max_;
+  if (has_surplus && (is_over || rows_.size() - query_.limit() >= query_.limit() + unsorted_max)) {
+    sort();
+  }
+  // Rows that are sorted need room for those that come, or each of these would sort them again.
+  if (!is_over || bytes_ <= (has_surplus ? bytes_max_ / 2 : bytes_max_)) return;
+  is_too_large_ = true;
+  rows_ = {};
 }
 
 void Query::Rows::sort() {
   const std::size_t by = query_.sorted_by_;
   std::stable_sort(rows_.begin(), rows_.end(),
                    [by](const auto& a, const auto& b) { return comes_before(a[by], b[by]); });
-  if (rows_.size() > query_.limit()) rows_.resize(query_.limit());
+  for (; rows_.size() > query_.limit(); rows_.pop_back()) bytes_ -= bytes_of(rows_.back());
 }
 
-admin::Table Query::Rows::take() {
+Result<admin::Table, std::string> Query::Rows::take() {
+  if (is_too_large_) {
+    return failure("The rows would take more than " + std::to_string(bytes_max_ >> 20) +
+                   " MiB of memory. Ask for fewer rows (--limit=N) or columns, or narrow the "
+                   "question with conditions.");
+  }
   if (query_.is_sorted()) sort();
   for (auto& row : rows_) row.resize(query_.columns_.size());
-  return {query_.columns_, std::move(rows_)};
+  return admin::Table{query_.columns_, std::move(rows_)};
 }
 
 }  // namespace vmq::control

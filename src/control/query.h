@@ -24,6 +24,7 @@ class Query {
  public:
   static constexpr std::uint64_t limit_default = 100;
   static constexpr std::uint64_t row_timeout_default_ms = 100;
+  static constexpr std::size_t rows_bytes_max = std::size_t{512} << 20;
 
   // The error is a sentence. REQUIRES: `defaults` are in alphabetical order.
   [[nodiscard]] static Result<Query, std::string> of(const admin::Invocation& invocation,
@@ -48,19 +49,27 @@ class Query {
   bool accepts(std::string_view field, const admin::Cell& value) const;
 
   // Takes rows of fields() and keeps the first limit() of them in the order asked for: numbers
-  // from the largest down, everything else from A to Z.
+  // from the largest down, everything else from A to Z. No limit makes it keep more memory than
+  // `bytes_max`: where rows would, there is no answer.
   class Rows {
    public:
-    explicit Rows(const Query& query) : query_(query) {}
+    explicit Rows(const Query& query, std::size_t bytes_max = rows_bytes_max)
+        : query_(query), bytes_max_(bytes_max) {}
     // Whether more rows could change the answer.
-    bool is_full() const { return !query_.is_sorted() && rows_.size() >= query_.limit(); }
+    bool is_full() const {
+      return is_too_large_ || (!query_.is_sorted() && rows_.size() >= query_.limit());
+    }
     void add(std::vector<admin::Cell> row);
-    admin::Table take();
+    // The error says what to ask for instead.
+    [[nodiscard]] Result<admin::Table, std::string> take();
 
    private:
     void sort();
 
     const Query& query_;
+    const std::size_t bytes_max_;
+    std::size_t bytes_ = 0;
+    bool is_too_large_ = false;
     std::vector<std::vector<admin::Cell>> rows_;
   };
 

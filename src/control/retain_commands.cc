@@ -60,14 +60,14 @@ Answer show(Context& context, const Invocation& invocation) {
   const std::string at = mountpoint == nullptr ? std::string() : *mountpoint;
   Query::Rows rows(*query);
   if (const std::string* topic = query->exact("topic"); topic != nullptr) {
-    if (!topic::check_name(*topic, 0xffff)) return Answer::of(rows.take());
-    scan(context.node, *query, at, *topic, rows);
+    if (topic::check_name(*topic, 0xffff)) scan(context.node, *query, at, *topic, rows);
   } else {
     // A wildcard in the first level does not stand for what the node says of itself.
     scan(context.node, *query, at, "$SYS/#", rows);
     scan(context.node, *query, at, "#", rows);
   }
-  return Answer::of(rows.take());
+  auto table = rows.take();
+  return table ? Answer::of(std::move(*table)) : Answer::failed(table.error());
 }
 
 Answer remove(Context& context, const Invocation& invocation) {

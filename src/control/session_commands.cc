@@ -33,7 +33,7 @@ Handler show(const std::string_view (&columns)[N]) {
     auto query = Query::of(invocation, columns);
     if (!query) return Answer::bad_usage(query.error());
     auto table = query_sessions(context.node, std::make_shared<const Query>(std::move(*query)));
-    return table ? Answer::of(std::move(*table)) : Answer::late(table.error());
+    return table ? Answer::of(std::move(*table)) : table.error();
   };
 }
 

@@ -284,8 +284,8 @@ class Scan {
 
 }  // namespace
 
-Result<admin::Table, std::string> query_sessions(node::Node& node,
-                                                 std::shared_ptr<const Query> query) {
+Result<admin::Table, admin::Answer> query_sessions(node::Node& node,
+                                                   std::shared_ptr<const Query> query) {
   const auto scan = std::make_shared<const Scan>(query, node.config()->node.name);
   Query::Rows rows(*query);
   std::vector<std::uint32_t> places(node.shard_count(), 0);
@@ -304,7 +304,7 @@ Result<admin::Table, std::string> query_sessions(node::Node& node,
         shard_patience);
     is_done = true;
     for (std::size_t i = 0; i < slices.size(); ++i) {
-      if (!slices[i]) return failure<std::string>(std::string(shard_is_busy));
+      if (!slices[i]) return failure(admin::Answer::late(std::string(shard_is_busy)));
       places[i] = slices[i]->place;
       subscriptions[i] = slices[i]->subscription;
       is_done = is_done && places[i] == core::no_slot;
@@ -320,7 +320,9 @@ Result<admin::Table, std::string> query_sessions(node::Node& node,
       }
     }
   }
-  return rows.take();
+  auto table = rows.take();
+  if (!table) return failure(admin::Answer::failed(table.error()));
+  return std::move(*table);
 }
 
 }  // namespace vmq::control

@@ -7,9 +7,9 @@
 
 namespace vmq::control {
 
-// The fields of `session show` and of `queue show`. The error says that the node is busy.
-// The error: a shard has not answered in time.
-[[nodiscard]] Result<admin::Table, std::string> query_sessions(node::Node& node,
-                                                               std::shared_ptr<const Query> query);
+// The fields of `session show` and of `queue show`. The error is what to answer instead: a shard
+// has not answered in time, or the rows would take too much memory.
+[[nodiscard]] Result<admin::Table, admin::Answer> query_sessions(
+    node::Node& node, std::shared_ptr<const Query> query);
 
 }  // namespace vmq::control

@@ -34,7 +34,7 @@ TEST(Prometheus, series_of_one_name_share_help_and_type) {
 
 TEST(Prometheus, a_histogram_is_cumulative_from_the_widest_bucket_down) {
   core::Histogram times;
-  for (const std::uint64_t us : {5, 50, 50, 5000, 9'000'000}) times.record(us);
+  for (const std::uint64_t us : {5U, 50U, 50U, 5000U, 9'000'000U}) times.record(us);
   core::HistogramSum sum;
   sum.add(times);
   const std::array rows = {row("t", MetricKind::Histogram)};
