@@ -63,6 +63,36 @@ std::string versions_of(const Hello& hello) {
 
 }  // namespace
 
+std::string_view advice_on(RefusalCode code) {
+  switch (code) {
+    case RefusalCode::Version:
+      return "bring both nodes to releases that speak a common version";
+    case RefusalCode::Cookie:
+      return "set the same distributed_cookie on all nodes of the cluster, and restart those that "
+             "had another";
+    case RefusalCode::UnknownMember:
+      return "join it with `vmq-admin cluster join`, or stop it if it has left";
+    case RefusalCode::DuplicateName:
+      return "give each node a nodename of its own before it joins";
+    case RefusalCode::WrongNode:
+      return "another node answers at that address: see its listener.vmq and the name server";
+    case RefusalCode::Malformed:
+    case RefusalCode::Busy:
+    case RefusalCode::NotServed:
+      break;
+  }
+  return {};
+}
+
+std::string describe_refusal(const Handshake& handshake, std::string_view peer) {
+  std::string text(handshake.peer() ? std::string_view(handshake.peer()->name) : peer);
+  text += handshake.is_refused_by_peer() ? " says: " : ": ";
+  text += handshake.refusal().text;
+  const std::string_view advice = advice_on(handshake.refusal().code);
+  if (!advice.empty()) text.append("; ").append(advice);
+  return text;
+}
+
 void append_hello(const Hello& hello, std::vector<std::uint8_t>& to) {
   VMQ_EXPECT(is_name(hello.name));
   put16(to, static_cast<std::uint16_t>(1 + hello_fixed + hello.name.size()));

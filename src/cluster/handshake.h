@@ -143,6 +143,12 @@ class Handshake {
   bool is_refused_by_peer_ = false;
 };
 
+// For the operator: who and why, and what to do about it. `peer`: how the other end is known before
+// it has said its name. REQUIRES: Refused.
+std::string describe_refusal(const Handshake& handshake, std::string_view peer);
+// What an operator can do about it; empty: nothing that is always right.
+std::string_view advice_on(RefusalCode code);
+
 // For whoever looks at the bytes alone: a Hello message with its head, and back.
 void append_hello(const Hello& hello, std::vector<std::uint8_t>& to);
 std::optional<Hello> parse_hello(ByteView message);

@@ -170,6 +170,17 @@ TEST(Handshake, RefusesAnotherCookieAndSaysNoMore) {
   EXPECT_FALSE(was_asked);
 }
 
+TEST(Handshake, ARefusalSaysWhatToDo) {
+  Handshake a = dialler(dialler_hello(), "vmq");
+  Handshake b = accepter(accepter_hello(), "other");
+  talk(a, b);
+  const std::string advice =
+      "cookies differ; set the same distributed_cookie on all nodes of the cluster, and restart "
+      "those that had another";
+  EXPECT_EQ(describe_refusal(a, "10.0.0.2:44053"), "b@10.0.0.2 says: " + advice);
+  EXPECT_EQ(describe_refusal(b, "10.0.0.1:50000"), "a@10.0.0.1: " + advice);
+}
+
 TEST(Handshake, AnAccepterProvesTheCookieToo) {
   Handshake a = dialler();
   Bytes out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ inline constexpr std::uint8_t member_shards_max = 64;
 struct Member {
   MemberNumber number = no_member;
   std::string name;         // nodename: NAME@HOST
-  std::string address;      // host:port of its listener.vmq
+  std::string address;      // host:port of its listener.vmq, tls://host:port of its listener.vmqs
   std::uint8_t shards = 1;  // streams that it sends to each other member
   bool is_up = true;        // its lease has not lapsed
   friend bool operator==(const Member&, const Member&) = default;
@@ -38,5 +39,21 @@ struct Members {
   bool is_alone() const { return all.size() < 2; }
   friend bool operator==(const Members&, const Members&) = default;
 };
+
+// Where a node listens for others. The host is a name or an IP address, one of IPv6 in brackets;
+// the port may be left out.
+struct MemberAddress {
+  bool is_tls = false;
+  std::string host;  // without brackets
+  std::uint16_t port = 0;
+  friend bool operator==(const MemberAddress&, const MemberAddress&) = default;
+};
+inline constexpr std::uint16_t default_link_port = 44053;
+inline constexpr std::uint16_t default_tls_link_port = 44054;
+
+std::optional<MemberAddress> parse_address(std::string_view text);
+std::string to_string(const MemberAddress& address);
+// HOST of NAME@HOST; empty: there is none.
+std::string_view host_of(std::string_view node_name);
 
 }  // namespace vmq::cluster

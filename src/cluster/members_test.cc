@@ -26,5 +26,28 @@ TEST(Members, OneIsAlone) {
   EXPECT_FALSE(members.is_alone());
 }
 
+TEST(MemberAddress, is_read_and_written) {
+  const auto is = [](std::string_view text, MemberAddress address) {
+    EXPECT_EQ(parse_address(text), address) << text;
+    EXPECT_EQ(parse_address(to_string(address)), address) << text;
+  };
+  is("10.0.0.1:44053", {false, "10.0.0.1", 44053});
+  is("tls://10.0.0.1:5", {true, "10.0.0.1", 5});
+  is("node-1.vernemq.default.svc", {false, "node-1.vernemq.default.svc", 44053});
+  is("tls://node-1", {true, "node-1", 44054});
+  is("[fd00::1]:7", {false, "fd00::1", 7});
+  is("[fd00::1]", {false, "fd00::1", 44053});
+  for (const std::string_view text :
+       {"", ":1", "a:", "a:0", "a:65536", "a:1x", "[::1", "[]:1", "[::1]x", "tls://", "a:-1"}) {
+    EXPECT_FALSE(parse_address(text)) << text;
+  }
+  EXPECT_FALSE(parse_address(std::string(254, 'a')));
+}
+
+TEST(MemberAddress, the_host_of_a_node_name_stands_behind_the_at) {
+  EXPECT_EQ(host_of("VerneMQ@10.0.0.1"), "10.0.0.1");
+  EXPECT_EQ(host_of("VerneMQ"), "");
+}
+
 }  // namespace
 }  // namespace vmq::cluster
