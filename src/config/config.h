@@ -259,7 +259,8 @@ struct ListenerConfig {
            kind == ListenerKind::Wss;
   }
   bool is_http() const { return kind == ListenerKind::Http || kind == ListenerKind::Https; }
-  bool is_built() const { return is_mqtt() || is_http(); }
+  // For other nodes of the cluster.
+  bool is_link() const { return kind == ListenerKind::Vmq || kind == ListenerKind::Vmqs; }
 };
 
 struct Config {

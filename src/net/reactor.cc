@@ -20,13 +20,15 @@ constexpr int stalled_poll_ms = 1;
 }  // namespace
 
 Reactor::Reactor(core::ShardCore& core, Waker& waker, core::Counters& counters,
-                 SocketCounters& socket_counters, ReactorLimits limits, OnTrouble on_trouble)
+                 SocketCounters& socket_counters, ReactorLimits limits, OnTrouble on_trouble,
+                 LinkEvents link_events)
     : core_(core),
       waker_(waker),
       counters_(counters),
       socket_counters_(socket_counters),
       limits_(limits),
       on_trouble_(std::move(on_trouble)),
+      link_events_(std::move(link_events)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       events_(events_max),
       buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(limits.read_bytes_max)) {
@@ -88,7 +90,8 @@ void Reactor::stop_accepting() {
 }
 
 void Reactor::wait(int timeout_ms) {
-  if (has_ready() || !closed_.empty()) timeout_ms = 0;
+  const bool has_news = !closed_.empty() || !failed_dials_.empty() || !closed_links_.empty();
+  if (has_ready() || has_news) timeout_ms = 0;
   const int own = own_timeout();
   if (own >= 0 && (timeout_ms < 0 || own < timeout_ms)) timeout_ms = own;
   if (timeout_ms != 0 && !waker_.try_sleep()) timeout_ms = 0;
@@ -135,6 +138,7 @@ void Reactor::offer_ready(Instant now) {
   now_ = now;
   for (core::ConnId conn : closed_) core_.on_closed(conn, core::CloseCause::PeerClosed);
   closed_.clear();
+  tell_links();
   end_due_lingering();
   end_due_openings();
   if (has_resting_ && now_ >= rest_until_) end_rests();
@@ -240,6 +244,10 @@ void Reactor::end(Socket& socket, core::CloseCause cause) {
 }
 
 void Reactor::free_socket(Socket& socket) {
+  if (socket.has(Linked)) {
+    --link_count_;
+    closed_links_.push_back(socket.conn);
+  }
   socket.conn = {};
   socket.tail.clear();
   socket.stages.reset();
@@ -283,20 +291,29 @@ MovedSocket Reactor::take_out(Socket& socket) {
   return {Fd(socket.fd), socket.listener, std::move(socket.tail), std::move(socket.stages), {}};
 }
 
-void Reactor::adopt(MovedSocket moved) {
+core::ConnId Reactor::adopt(MovedSocket moved) {
   const int fd = moved.fd.release();
+  const bool is_link = moved.info.link.has_value();
   const core::ConnId conn = core_.on_accepted(std::move(moved.info));
-  if (!add(conn, fd, moved.listener, Known::No)) return;
+  if (!add(conn, fd, moved.listener, Known::No)) {
+    if (is_link) closed_links_.push_back(conn);
+    return conn;
+  }
   Socket& socket = sockets_[conn.slot()];
+  if (is_link) {
+    ++link_count_;
+    socket.set(Linked);
+  }
   socket.tail = std::move(moved.unread);
   socket.stages = std::move(moved.stages);
   if (socket.stages != nullptr && socket.stages->has_pending()) {
     socket.set(WriteArmed);
     rearm(socket);
   }
-  if (socket.tail.empty()) return;
+  if (socket.tail.empty()) return conn;
   socket.set(Paused);  // nothing new is read before what was read by the other shard
   resume(std::span(&conn, 1));
+  return conn;
 }
 
 }  // namespace vmq::net

@@ -40,11 +40,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
+#include "cluster/handshake.h"
 #include "core/counters.h"
 #include "core/shard_core.h"
+#include "net/address.h"
 #include "net/counters.h"
 #include "net/fd.h"
 #include "net/listener.h"
@@ -70,6 +73,9 @@ struct ReactorLimits {
   Duration accept_pause = milliseconds(100);
   // Connections that are not MQTT yet: in a handshake, or before their request's end.
   std::size_t openings_max = 1024;
+  // Connections of nodes that have not proved yet that they are. At this number the oldest of them
+  // goes: a node is through in no time, whoever fills the places is not.
+  std::size_t unproved_max = 128;
   // TLS handshakes taken a step further each time that sockets are waited for: a step costs up to
   // a millisecond, and nobody else is served meanwhile.
   std::size_t handshake_steps_max = 4;
@@ -85,11 +91,37 @@ struct Trouble {
 };
 using OnTrouble = std::function<void(const Trouble&)>;
 
+// A connection that this node is to make to another one.
+struct Dial {
+  std::uint64_t id = 0;  // of the caller's choice, not 0
+  SocketAddress to;
+  std::shared_ptr<const Transport> transport;
+  cluster::Handshake::Setup handshake;
+};
+// A connection with another node, both of which have agreed. Nobody reads from it before it is
+// adopted.
+struct Link {
+  MovedSocket socket;
+  cluster::Hello peer;
+  std::uint64_t dial = 0;  // 0: it was accepted
+};
+// What happens to connections between nodes. Called in an open turn.
+struct LinkEvents {
+  std::function<void(Link)> on_agreed;
+  std::function<void(std::uint64_t dial, std::string reason)> on_failed;
+  // An adopted one whose ConnInfo has a link is gone.
+  std::function<void(core::ConnId)> on_closed;
+};
+
+// What sockets between nodes are given, so that one whose other end is gone is noticed.
+void watch_link(int fd);
+
 class Reactor {
  public:
   // The waker lets other threads end a wait().
   Reactor(core::ShardCore& core, Waker& waker, core::Counters& counters,
-          SocketCounters& socket_counters, ReactorLimits limits, OnTrouble on_trouble);
+          SocketCounters& socket_counters, ReactorLimits limits, OnTrouble on_trouble,
+          LinkEvents link_events = {});
   // Closes every socket without a word.
   ~Reactor();
   Reactor(const Reactor&) = delete;
@@ -120,10 +152,18 @@ class Reactor {
   std::optional<MovedSocket> release(core::Handover& handover);
 
   // REQUIRES: the core's turn is open. Takes a connection in that another shard released.
-  void adopt(MovedSocket socket);
+  core::ConnId adopt(MovedSocket socket);
+
+  // --- connections with other nodes; REQUIRES: the core's turn is open ---
+  // Answered by on_agreed or on_failed, never before it returns.
+  void dial(Dial dial, Instant now);
+  // Ends a connection as if its peer had.
+  void hang_up(core::ConnId conn);
 
   // Of the core.
   std::size_t connection_count() const { return connection_count_; }
+  // Of them, those of clients and not of nodes.
+  std::size_t client_count() const { return connection_count_ - link_count_; }
   // Closed by the core, not yet by the peer.
   std::size_t lingering_count() const { return lingering_count_; }
   // Not known to the core yet.
@@ -137,6 +177,7 @@ class Reactor {
     WriteDead = 8,   // writing failed; what can be read is still read, then the connection ends
     Unwatched = 16,  // not known to epoll: it is paused and its peer is gone
     Resuming = 32,   // in resumed_
+    Linked = 64,     // its peer is a node
   };
   // What a shard keeps for each connection.
   struct Socket {
@@ -169,6 +210,13 @@ class Reactor {
     std::uint32_t incarnation = 0;
     ListenerShared* listener = nullptr;
     std::unique_ptr<Stages> stages;
+    std::uint64_t dial = 0;      // not 0: this node made it
+    bool is_link = false;        // with a node
+    bool is_connecting = false;  // by the kernel
+  };
+  struct Unproved {
+    std::uint32_t index = 0;
+    std::uint32_t incarnation = 0;
   };
   struct OpeningDue {
     Instant at;
@@ -210,6 +258,9 @@ class Reactor {
 
   // reactor_open.cc
   void begin_opening(int fd, ListenerShared* listener, std::string peer);
+  Opening* new_opening(int fd, ListenerShared* listener, std::uint32_t events,
+                       std::uint32_t& index);
+  void set_patience(std::uint32_t index, std::optional<Duration> patience);
   void on_opening(std::uint32_t index, std::uint32_t events);
   void finish_opening(std::uint32_t index, ByteView bytes);
   void fail_opening(std::uint32_t index);
@@ -219,6 +270,14 @@ class Reactor {
   bool send_staged(int fd, Stages& stages, ByteView bytes);
   bool send_pending(int fd, Stages& stages);
   void report(const char* stage, std::string_view reason, std::string_view peer);
+
+  // reactor_link.cc
+  bool is_unproved(const Unproved& place) const;
+  void make_room_for_link();
+  void on_connected(std::uint32_t index);
+  void finish_link(std::uint32_t index, ByteView bytes);
+  void tell_failed(std::uint64_t dial, std::string reason);
+  void tell_links();
 
   // reactor_staged.cc
   void read_staged(Socket& socket);
@@ -262,6 +321,7 @@ class Reactor {
   SocketCounters& socket_counters_;
   const ReactorLimits limits_;
   const OnTrouble on_trouble_;
+  const LinkEvents link_events_;
 
   Fd epoll_;
   Instant now_{0};
@@ -271,6 +331,7 @@ class Reactor {
   std::vector<Socket>
       displaced_;  // handed over in this turn, while their slot was given away again
   std::size_t connection_count_ = 0;
+  std::size_t link_count_ = 0;  // of them, adopted ones of nodes
   std::vector<Door> doors_;
   Instant rest_until_{0};
   bool has_resting_ = false;
@@ -293,6 +354,10 @@ class Reactor {
   std::vector<std::uint32_t> free_openings_;
   std::priority_queue<OpeningDue> opening_due_;
   std::size_t opening_count_ = 0;
+  std::size_t link_opening_count_ = 0;  // of them, those with nodes
+  std::deque<Unproved> unproved_;       // accepted ones, the oldest first; some are proved or gone
+  std::vector<std::pair<std::uint64_t, std::string>> failed_dials_;  // not told yet
+  std::vector<core::ConnId> closed_links_;                           // likewise
   std::size_t handshake_steps_left_ = 0;
   std::vector<std::uint8_t> wire_;  // what stages have made for a socket
   Instant report_at_{0};

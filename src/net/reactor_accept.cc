@@ -19,8 +19,9 @@ void Reactor::accept_ready(Door& door) {
   if (!door.socket.fd.is_open() || door.is_resting) return;
   ListenerShared& shared = *door.socket.shared;
   const bool is_staged = shared.transport != nullptr;
+  const bool is_link = is_staged && shared.transport->accepter;
   for (int i = 0; i < accepts_per_event; ++i) {
-    if (is_staged && !has_room(door)) return;
+    if (is_staged && !is_link && !has_room(door)) return;
     SocketAddress peer;
     peer.size = sizeof peer.storage;
     const int fd =
@@ -38,6 +39,7 @@ void Reactor::accept_ready(Door& door) {
       socket_counters_.accept_refused.add(1);
       continue;
     }
+    if (is_link) make_room_for_link();
     if (is_staged) {
       begin_opening(fd, &shared, address_text(peer));
       continue;
@@ -49,7 +51,7 @@ void Reactor::accept_ready(Door& door) {
 // A listener whose clients have something to do before MQTT waits while too many are at it; those
 // of other listeners come in.
 bool Reactor::has_room(Door& door) {
-  if (opening_count_ < limits_.openings_max) return true;
+  if (opening_count_ - link_opening_count_ < limits_.openings_max) return true;
   rest(door, "too many connections are on their way to MQTT");
   return false;
 }

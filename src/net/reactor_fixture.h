@@ -34,9 +34,11 @@ class ReactorFixture : public ::testing::Test {
     listener_ = std::move(*opened);
     listener_.shared->transport = std::move(transport);
     reactor_ = std::make_unique<Reactor>(
-        core_, waker_, counters_, socket_counters_, limits, [this](const Trouble& trouble) {
+        core_, waker_, counters_, socket_counters_, limits,
+        [this](const Trouble& trouble) {
           troubles_.push_back(std::string(trouble.event) + ": " + std::string(trouble.reason));
-        });
+        },
+        link_events_);
     reactor_->listen(std::move(listener_.sockets[0]));
   }
 
@@ -77,6 +79,7 @@ class ReactorFixture : public ::testing::Test {
   core::Counters counters_;
   SocketCounters socket_counters_;
   std::vector<std::string> troubles_;  // "event: reason"
+  LinkEvents link_events_;
   OpenedListener listener_;
   std::unique_ptr<Reactor> reactor_;
   std::vector<MovedSocket> to_adopt_;

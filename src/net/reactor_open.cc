@@ -12,29 +12,48 @@
 namespace vmq::net {
 
 void Reactor::begin_opening(int fd, ListenerShared* listener, std::string peer) {
+  std::uint32_t index = 0;
+  Opening* opening = new_opening(fd, listener, EPOLLIN, index);
+  if (opening == nullptr) return;
+  opening->stages = std::make_unique<Stages>(listener->transport, std::move(peer));
+  if (opening->stages->handshake() != nullptr) {
+    opening->is_link = true;
+    ++link_opening_count_;
+    unproved_.push_back({index, opening->incarnation});
+  }
+  set_patience(index, listener->transport->opening_max);
+}
+
+// Null: epoll does not take it, and it is closed.
+Reactor::Opening* Reactor::new_opening(int fd, ListenerShared* listener, std::uint32_t events,
+                                       std::uint32_t& index) {
   if (free_openings_.empty()) {
     free_openings_.push_back(static_cast<std::uint32_t>(openings_.size()));
     openings_.emplace_back();
   }
-  const std::uint32_t index = free_openings_.back();
-  epoll_event event = event_for(Kind::Opening, index, EPOLLIN);
+  index = free_openings_.back();
+  epoll_event event = event_for(Kind::Opening, index, events);
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
     on_trouble_({"epoll_add_failed", std::strerror(errno), {}, 0});
-    return close_fd(fd, listener);
+    close_fd(fd, listener);
+    return nullptr;
   }
   free_openings_.pop_back();
   ++opening_count_;
   Opening& opening = openings_[index];
   opening.fd = fd;
   opening.listener = listener;
-  opening.stages = std::make_unique<Stages>(listener->transport, std::move(peer));
-  const std::optional<Duration> patience = listener->transport->opening_max;
-  if (patience) opening_due_.push({now_ + *patience, index, opening.incarnation});
+  return &opening;
+}
+
+void Reactor::set_patience(std::uint32_t index, std::optional<Duration> patience) {
+  if (patience) opening_due_.push({now_ + *patience, index, openings_[index].incarnation});
 }
 
 void Reactor::on_opening(std::uint32_t index, std::uint32_t events) {
   Opening& opening = openings_[index];
   if (opening.fd < 0) return;
+  if (opening.is_connecting) return on_connected(index);
   Stages& stages = *opening.stages;
   // Whoever is left out here is told of again by the next wait, before those who are behind.
   if (stages.is_encrypted() && handshake_steps_left_ == 0) return;
@@ -63,6 +82,7 @@ void Reactor::on_opening(std::uint32_t index, std::uint32_t events) {
     epoll_event event = event_for(Kind::Opening, index, EPOLLIN | EPOLLOUT);
     epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, opening.fd, &event);
   }
+  if (stages.has_opened() && stages.handshake() != nullptr) return finish_link(index, {to, size});
   if (stages.has_opened()) return finish_opening(index, {to, size});
   if (stages.has_ended()) fail_opening(index);
 }
@@ -100,8 +120,11 @@ void Reactor::fail_opening(std::uint32_t index) {
   Opening& opening = openings_[index];
   socket_counters_.openings_failed.add(1);
   const Stages& stages = *opening.stages;
+  if (opening.dial != 0) {
+    tell_failed(opening.dial, stages.has_failed() ? stages.failure() : "it closed the connection");
+  }
   if (!stages.has_failed()) return drop_opening(index);
-  report(stages.failed_stage(), stages.failure(), stages.peer());
+  if (opening.dial == 0) report(stages.failed_stage(), stages.failure(), stages.peer());
   if (lingering_count_ >= limits_.lingering_max) return drop_opening(index);
   std::uint32_t lingering_index = 0;
   Lingering& lingering = new_lingering(opening.fd, opening.listener, lingering_index);
@@ -118,9 +141,12 @@ void Reactor::drop_opening(std::uint32_t index) {
 }
 
 void Reactor::free_opening(Opening& opening, std::uint32_t index) {
+  if (opening.is_link) --link_opening_count_;
   opening.fd = -1;
   opening.listener = nullptr;
   opening.stages.reset();
+  opening.dial = 0;
+  opening.is_link = opening.is_connecting = false;
   ++opening.incarnation;
   free_openings_.push_back(index);
   --opening_count_;
@@ -135,7 +161,11 @@ void Reactor::end_due_openings() {
     opening_due_.pop();
     if (!is_there) continue;
     socket_counters_.openings_cut.add(1);
-    report("opening", "too slow", opening.stages->peer());
+    if (opening.dial != 0) {
+      tell_failed(opening.dial, opening.is_connecting ? "no answer" : "no handshake in time");
+    } else {
+      report("opening", "too slow", opening.stages->peer());
+    }
     drop_opening(due.index);
   }
 }

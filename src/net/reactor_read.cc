@@ -70,7 +70,9 @@ void Reactor::offer_behind_tail(Socket& socket, ByteView behind) {
 // False: nothing was read, or the connection has ended.
 bool Reactor::check_read(Socket& socket, ssize_t count) {
   if (count > 0) [[likely]] {
-    counters_.count(core::Plain::BytesReceived, static_cast<std::uint64_t>(count));
+    if (!socket.has(Linked)) {
+      counters_.count(core::Plain::BytesReceived, static_cast<std::uint64_t>(count));
+    }
     return true;
   }
   if (count == 0) {

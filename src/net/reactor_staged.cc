@@ -35,7 +35,7 @@ void Reactor::read_staged(Socket& socket) {
     if (error != EAGAIN && error != EINTR) end(socket, core::CloseCause::ReadError);
     return;
   }
-  counters_.count(core::Plain::BytesReceived, size);
+  if (!socket.has(Linked)) counters_.count(core::Plain::BytesReceived, size);
   if (!wire_.empty()) answer(socket);
   if (size > 0) offer_staged(socket, buffer, kept, size);
   if (stages.has_ended() && !socket.has(Paused)) {
@@ -94,7 +94,7 @@ bool Reactor::flush_staged(Socket& socket, session::Outbox& outbox) {
     wire_.clear();
     const ByteView bytes = stages.send(buffer_.get() + Stages::headroom, size, wire_);
     outbox.consume(pool, size);
-    counters_.count(core::Plain::BytesSent, size);
+    if (!socket.has(Linked)) counters_.count(core::Plain::BytesSent, size);
     if (send_staged(socket.fd, stages, bytes)) continue;
     if (stages.has_pending()) return false;
     break;

@@ -48,7 +48,7 @@ bool Reactor::flush(Socket& socket, session::Outbox& outbox) {
       return true;
     }
     const auto sent = static_cast<std::size_t>(count);
-    counters_.count(core::Plain::BytesSent, sent);
+    if (!socket.has(Linked)) counters_.count(core::Plain::BytesSent, sent);
     outbox.consume(pool, sent);
     if (sent < offered) return false;
   }

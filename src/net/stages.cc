@@ -18,12 +18,35 @@ std::string with_port_of(const std::string& address, const std::string& peer) {
   return (is_bare_v6 ? "[" + address + "]" : address) + port;
 }
 
+std::unique_ptr<cluster::Handshake> handshake_of(cluster::Handshake::Setup setup,
+                                                 cluster::Handshake::Role role) {
+  setup.role = role;
+  return std::make_unique<cluster::Handshake>(std::move(setup));
+}
+
 }  // namespace
 
 Stages::Stages(std::shared_ptr<const Transport> transport, std::string peer)
     : transport_(std::move(transport)), peer_(std::move(peer)) {
   if (transport_->tls != nullptr) tls_ = std::make_unique<TlsStream>(transport_->tls->current());
+  if (transport_->accepter) {
+    handshake_ = handshake_of(transport_->accepter(), cluster::Handshake::Role::Accepter);
+  }
   if (!transport_->takes_proxy_header) next_phase();
+}
+
+Stages::Stages(std::shared_ptr<const Transport> transport, std::string peer,
+               cluster::Handshake::Setup dialler)
+    : transport_(std::move(transport)),
+      handshake_(handshake_of(std::move(dialler), cluster::Handshake::Role::Dialler)),
+      peer_(std::move(peer)) {
+  if (transport_->tls != nullptr) tls_ = std::make_unique<TlsStream>(transport_->tls->current());
+  next_phase();
+}
+
+void Stages::begin(Wire& answer) {
+  if (phase_ == Phase::Handshake) tls_->begin(answer);
+  if (phase_ == Phase::Link) begin_link(answer);
 }
 
 // To the next thing that this transport has.
@@ -32,6 +55,8 @@ void Stages::next_phase() {
     phase_ = Phase::Handshake;
   } else if (phase_ < Phase::Upgrade && transport_->is_websocket) {
     phase_ = Phase::Upgrade;
+  } else if (phase_ < Phase::Link && handshake_ != nullptr) {
+    phase_ = Phase::Link;
   } else {
     phase_ = Phase::Open;
   }
@@ -53,6 +78,7 @@ std::size_t Stages::receive(ByteView wire, std::span<std::uint8_t> room, Wire& a
     std::memmove(room.data(), wire.data(), size);
   }
   if (phase_ == Phase::Upgrade && size > 0) size = take_upgrade(room.first(size), answer);
+  if (phase_ == Phase::Link) size = take_link(room.first(size), answer);
   if (websocket_) size = take_frames(room.first(size), answer);
   if (tls_ != nullptr && tls_->state() == TlsStream::State::Ended) has_ended_ = true;
   if (tls_ != nullptr && tls_->state() == TlsStream::State::Failed) fail("tls", tls_->error());
@@ -83,6 +109,41 @@ void Stages::note_handshake() {
   if (tls_->state() == TlsStream::State::Failed) return;
   if (transport_->certificate_name_is_user) user_name_ = tls_->identity();
   next_phase();
+}
+
+// False: it has failed.
+bool Stages::begin_link(Wire& answer) {
+  constexpr std::string_view label = "EXPORTER-vmq-link";
+  ByteView channel;
+  std::optional<std::array<std::uint8_t, 32>> exported;
+  if (tls_ != nullptr) {
+    exported = tls_->exported(label);
+    if (!exported) {
+      fail("link", "this TLS channel cannot be told from another one (RFC 7627)");
+      return false;
+    }
+    channel = *exported;
+  }
+  is_link_begun_ = true;
+  Wire said;
+  handshake_->begin(channel, said);
+  put(said, answer);
+  return true;
+}
+
+// Returns how many bytes, moved to the front, follow the handshake.
+std::size_t Stages::take_link(std::span<std::uint8_t> bytes, Wire& answer) {
+  if (!is_link_begun_ && !begin_link(answer)) return 0;
+  Wire said;
+  const std::size_t taken = handshake_->receive(bytes, said);
+  put(said, answer);
+  if (handshake_->state() == cluster::Handshake::State::Refused) {
+    fail("link", cluster::describe_refusal(*handshake_, peer_));
+    return 0;
+  }
+  if (handshake_->state() == cluster::Handshake::State::Agreed) next_phase();
+  std::memmove(bytes.data(), bytes.data() + taken, bytes.size() - taken);
+  return bytes.size() - taken;
 }
 
 // Returns how many bytes, moved to the front, follow the request.

@@ -1,6 +1,6 @@
 // The stages of one connection between its socket and MQTT: PROXY header, TLS, WebSocket. Bytes of
 // the socket go in and bytes of MQTT come out, and the other way round. A connection of a plain
-// listener has none.
+// listener has none. A connection between two nodes has TLS or not, and their handshake.
 //
 // A connection is opening until all of its stages agree; only then the core hears of it, with the
 // address and the user name that they have found.
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "cluster/handshake.h"
 #include "net/packet_ends.h"
 #include "net/tls_stream.h"
 #include "net/transport.h"
@@ -31,6 +32,12 @@ class Stages {
 
   // `peer`: "address:port" of the socket.
   Stages(std::shared_ptr<const Transport> transport, std::string peer);
+  // Of a connection that this node makes to another one.
+  Stages(std::shared_ptr<const Transport> transport, std::string peer,
+         cluster::Handshake::Setup dialler);
+
+  // What is to be sent before anything comes: nothing by an accepter.
+  void begin(Wire& answer);
 
   // Takes all of `wire` and writes what it means to the front of `room`, which is growth_max larger
   // and may be the same memory if nothing is encrypted. Returns how many bytes that are. `answer`
@@ -55,6 +62,9 @@ class Stages {
   bool is_websocket() const { return websocket_.has_value(); }
   bool is_resumed() const { return tls_ != nullptr && tls_->is_resumed(); }
 
+  // The handshake of two nodes; null: the peer is a client.
+  const cluster::Handshake* handshake() const { return handshake_.get(); }
+
   const std::string& peer() const { return peer_; }
   const std::string& user_name() const { return user_name_; }
 
@@ -65,10 +75,12 @@ class Stages {
   void sent(std::size_t size);
 
  private:
-  enum class Phase : std::uint8_t { ProxyHeader, Handshake, Upgrade, Open };
+  enum class Phase : std::uint8_t { ProxyHeader, Handshake, Upgrade, Link, Open };
   void next_phase();
   ByteView take_proxy_header(ByteView wire);
   void note_handshake();
+  bool begin_link(Wire& answer);
+  std::size_t take_link(std::span<std::uint8_t> bytes, Wire& answer);
   std::size_t take_upgrade(std::span<std::uint8_t> bytes, Wire& answer);
   std::size_t take_frames(std::span<std::uint8_t> bytes, Wire& answer);
   void put(ByteView bytes, Wire& wire);
@@ -78,9 +90,11 @@ class Stages {
   const std::shared_ptr<const Transport> transport_;
   std::unique_ptr<TlsStream> tls_;
   std::optional<WebSocket> websocket_;
+  std::unique_ptr<cluster::Handshake> handshake_;
   PacketEnds sent_packets_;
   Phase phase_ = Phase::ProxyHeader;
   bool has_ended_ = false;
+  bool is_link_begun_ = false;
   const char* failed_stage_ = "";
   std::string failure_;
   std::string peer_;

@@ -34,10 +34,6 @@ int ticket_keys_of(SSL_CTX* context, void* keys) {
   return static_cast<int>(SSL_CTX_get_tlsext_ticket_keys(context, keys, ticket_keys_size));
 }
 
-bool asks_for_certificate(const config::TlsConfig& config) {
-  return config.require_certificate || config.use_identity_as_username;
-}
-
 std::string at(std::string_view option, const std::string& file, const std::string& reason) {
   return std::string(option) + " " + file + ": " + reason;
 }
@@ -91,14 +87,20 @@ std::string psk_identity_of(ssl_st* ssl) {
   return identity == nullptr ? std::string() : *identity;
 }
 
+bool TlsContext::asks_for_certificate(const config::TlsConfig& config) const {
+  if (role_ == TlsRole::Client) return !config.cafile.empty();
+  return config.require_certificate || config.use_identity_as_username;
+}
+
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<const TlsContext>, std::string> TlsContext::make(
-    const config::TlsConfig& config, std::int64_t now_s, const TlsContext* before) {
+    const config::TlsConfig& config, std::int64_t now_s, const TlsContext* before, TlsRole role) {
   ERR_clear_error();
-  SSL_CTX* native = SSL_CTX_new(TLS_server_method());
+  SSL_CTX* native =
+      SSL_CTX_new(role == TlsRole::Server ? TLS_server_method() : TLS_client_method());
   VMQ_EXPECT(native != nullptr);
-  std::shared_ptr<TlsContext> context(new TlsContext(native));
+  std::shared_ptr<TlsContext> context(new TlsContext(native, role));
   SSL_CTX_set_ex_data(native, owner_index(), context.get());
   SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -119,7 +121,7 @@ Result<std::shared_ptr<const TlsContext>, std::string> TlsContext::make(
 
 TlsContext::Done TlsContext::load_certificate(const config::TlsConfig& config, std::int64_t now_s) {
   if (config.certfile.empty()) {
-    if (config.psk_support) return {};
+    if (config.psk_support || role_ == TlsRole::Client) return {};
     return failure<std::string>("certfile is not set: a TLS listener needs a certificate");
   }
   auto bio = open_pem(config.certfile);
@@ -196,7 +198,7 @@ TlsContext::Done TlsContext::load_authorities(const config::TlsConfig& config) {
   X509_STORE* store = SSL_CTX_get_cert_store(context_);
   for (const X509Ptr& authority : *authorities) {
     X509_STORE_add_cert(store, authority.get());
-    if (asks) SSL_CTX_add_client_CA(context_, authority.get());
+    if (asks && role_ == TlsRole::Server) SSL_CTX_add_client_CA(context_, authority.get());
   }
   return {};
 }
@@ -232,7 +234,7 @@ TlsContext::Done TlsContext::load_revocations(const config::TlsConfig& config, s
 }
 
 TlsContext::Done TlsContext::load_secrets(const config::TlsConfig& config) {
-  if (!config.psk_support) return {};
+  if (!config.psk_support || role_ == TlsRole::Client) return {};
   auto bio = open_pem(config.pskfile);
   if (!bio) return failure(at("pskfile", config.pskfile, bio.error()));
   auto table = parse_psk_file(text_of(bio->get()), config.pskfile_separator);
@@ -326,6 +328,10 @@ TlsContext::Done TlsContext::set_curves(const config::TlsConfig& config) {
 void TlsContext::set_sessions(const config::TlsConfig& config, const TlsContext* before) {
   constexpr unsigned char scope[] = "vernemq";
   SSL_CTX_set_session_id_context(context_, scope, sizeof scope - 1);
+  if (role_ == TlsRole::Client) {
+    SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
+    return;
+  }
   if (config.psk_support) {
     // A resumed session no longer knows its identity, and there is little to save.
     SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);

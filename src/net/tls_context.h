@@ -17,6 +17,10 @@ struct ssl_st;
 
 namespace vmq::net {
 
+// Which end of its connections a context is for. A client checks the server against `cafile`, if
+// that is set, and shows `certfile`, if that is set.
+enum class TlsRole : std::uint8_t { Server, Client };
+
 class TlsContext {
  public:
   // The error names the option, its file and the reason. `now_s` is the time since 1970 that
@@ -24,7 +28,8 @@ class TlsContext {
   // that it began can be resumed, unless client certificates are checked, where a resumption would
   // pass by the new authorities and revocation lists.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>, std::string> make(
-      const config::TlsConfig& config, std::int64_t now_s, const TlsContext* before = nullptr);
+      const config::TlsConfig& config, std::int64_t now_s, const TlsContext* before = nullptr,
+      TlsRole role = TlsRole::Server);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
@@ -34,13 +39,15 @@ class TlsContext {
   // What an operator should know though it is no error, each a sentence.
   const std::vector<std::string>& notes() const { return notes_; }
   const PskTable& secrets() const { return secrets_; }
+  TlsRole role() const { return role_; }
 
  private:
-  explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
+  TlsContext(ssl_ctx_st* context, TlsRole role) : context_(context), role_(role) {}
   using Done = Result<void, std::string>;
   Done load_certificate(const config::TlsConfig& config, std::int64_t now_s);
   Done load_key(const config::TlsConfig& config);
   Done load_authorities(const config::TlsConfig& config);
+  bool asks_for_certificate(const config::TlsConfig& config) const;
   Done load_revocations(const config::TlsConfig& config, std::int64_t now_s);
   Done load_secrets(const config::TlsConfig& config);
   Done set_versions(const config::TlsConfig& config);
@@ -49,6 +56,7 @@ class TlsContext {
   void set_sessions(const config::TlsConfig& config, const TlsContext* before);
 
   ssl_ctx_st* context_;
+  const TlsRole role_;
   PskTable secrets_;
   std::vector<std::string> notes_;
 };

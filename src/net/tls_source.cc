@@ -19,11 +19,11 @@ std::string state_of(const std::string& file) {
 
 Result<std::shared_ptr<TlsSource>, std::string> TlsSource::make(config::TlsConfig config,
                                                                 Duration crl_interval,
-                                                                std::int64_t now_s) {
-  std::shared_ptr<TlsSource> source(new TlsSource(std::move(config), crl_interval));
+                                                                std::int64_t now_s, TlsRole role) {
+  std::shared_ptr<TlsSource> source(new TlsSource(std::move(config), crl_interval, role));
   source->files_ = source->state_of_files();
   source->crl_ = state_of(source->config_.crlfile);
-  VMQ_TRY(context, TlsContext::make(source->config_, now_s));
+  VMQ_TRY(context, TlsContext::make(source->config_, now_s, nullptr, role));
   source->current_ = std::move(context);
   return source;
 }
@@ -56,7 +56,7 @@ TlsSource::Refreshed TlsSource::refresh(When when, Instant now, std::int64_t now
     crl_ = std::move(crl);
   }
   if (!is_new) return {};
-  auto context = TlsContext::make(config_, now_s, current_.get());
+  auto context = TlsContext::make(config_, now_s, current_.get(), role_);
   if (!context) return {Outcome::Failed, context.error()};
   const WriterGuard guard(lock_);
   current_ = std::move(*context);

@@ -25,7 +25,8 @@ class TlsSource {
   static constexpr Duration look_interval = seconds(10);
 
   [[nodiscard]] static Result<std::shared_ptr<TlsSource>, std::string> make(
-      config::TlsConfig config, Duration crl_interval, std::int64_t now_s);
+      config::TlsConfig config, Duration crl_interval, std::int64_t now_s,
+      TlsRole role = TlsRole::Server);
 
   std::shared_ptr<const TlsContext> current() const;
   const config::TlsConfig& config() const { return config_; }
@@ -42,12 +43,13 @@ class TlsSource {
   Refreshed refresh(When when, Instant now, std::int64_t now_s);
 
  private:
-  TlsSource(config::TlsConfig config, Duration crl_interval)
-      : config_(std::move(config)), crl_interval_(crl_interval) {}
+  TlsSource(config::TlsConfig config, Duration crl_interval, TlsRole role)
+      : config_(std::move(config)), crl_interval_(crl_interval), role_(role) {}
   std::string state_of_files() const;
 
   const config::TlsConfig config_;
   const Duration crl_interval_;
+  const TlsRole role_;
   Instant look_at_{0};
   Instant crl_at_{0};
   std::string files_;  // as they were when last loaded, or tried

@@ -60,7 +60,11 @@ TlsStream::TlsStream(std::shared_ptr<const TlsContext> context)
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_, bio, bio);
-  SSL_set_accept_state(ssl_);
+  if (context_->role() == TlsRole::Client) {
+    SSL_set_connect_state(ssl_);
+  } else {
+    SSL_set_accept_state(ssl_);
+  }
 }
 
 TlsStream::~TlsStream() { SSL_free(ssl_); }
@@ -85,6 +89,14 @@ std::size_t TlsStream::receive(ByteView wire, std::span<std::uint8_t> room,
   in_ = {};
   out_ = nullptr;
   return filled;
+}
+
+void TlsStream::begin(std::vector<std::uint8_t>& answer) {
+  if (context_->role() == TlsRole::Server || state_ != State::Handshake) return;
+  out_ = &answer;
+  ERR_clear_error();
+  shake_hands();
+  out_ = nullptr;
 }
 
 void TlsStream::shake_hands() {
@@ -143,6 +155,20 @@ std::string TlsStream::identity() const {
     return SSL_get_verify_result(ssl_) == X509_V_OK ? common_name_of(certificate) : std::string();
   }
   return state_ == State::Handshake ? std::string() : psk_identity_of(ssl_);
+}
+
+// Before TLS 1.3 a channel without the extended master secret (RFC 7627) can be made to have the
+// same keys as another one.
+std::optional<std::array<std::uint8_t, 32>> TlsStream::exported(std::string_view label) const {
+  if (SSL_version(ssl_) < TLS1_3_VERSION && SSL_get_extms_support(ssl_) != 1) return std::nullopt;
+  std::array<std::uint8_t, 32> key{};
+  const int done = SSL_export_keying_material(ssl_, key.data(), key.size(), label.data(),
+                                              label.size(), nullptr, 0, 0);
+  if (done != 1) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
+  return key;
 }
 
 bool TlsStream::is_resumed() const { return SSL_session_reused(ssl_) == 1; }

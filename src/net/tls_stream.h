@@ -6,11 +6,14 @@
 // they are empty.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -28,11 +31,14 @@ class TlsStream {
 
   enum class State : std::uint8_t { Handshake, Open, Ended, Failed };
 
+  // At the end that the context is for.
   explicit TlsStream(std::shared_ptr<const TlsContext> context);
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
 
+  // What a client says first; nothing from a server.
+  void begin(std::vector<std::uint8_t>& answer);
   // Takes all of `wire`; decrypted bytes are written to the front of `room`, which is at least
   // held_max larger than `wire`. Returns how many. `answer` gets what the peer is to be sent.
   std::size_t receive(ByteView wire, std::span<std::uint8_t> room,
@@ -48,6 +54,9 @@ class TlsStream {
   // Whom the certificate (verified) or the pre-shared key names; empty: nobody.
   std::string identity() const;
   bool is_resumed() const;
+  // Keying material that both ends of this channel have and nobody else: it tells the channel from
+  // any other (RFC 5705). Nothing when the channel cannot promise that. REQUIRES: Open.
+  std::optional<std::array<std::uint8_t, 32>> exported(std::string_view label) const;
 
  private:
   friend struct TlsStreamBio;

@@ -14,11 +14,11 @@ constexpr Duration upgrade_patience = seconds(5);
 
 Result<std::shared_ptr<const Transport>, std::string> make_transport(
     const config::ListenerConfig& listener, const config::TransportConfig& config,
-    std::int64_t now_s) {
+    std::int64_t now_s, const MakeAccepter& accepter) {
   const bool is_tls = listener.kind == ListenerKind::Ssl || listener.kind == ListenerKind::Wss ||
-                      listener.kind == ListenerKind::Https;
+                      listener.kind == ListenerKind::Https || listener.kind == ListenerKind::Vmqs;
   const bool is_websocket = listener.kind == ListenerKind::Ws || listener.kind == ListenerKind::Wss;
-  if (!is_tls && !is_websocket && !listener.proxy_protocol) {
+  if (!is_tls && !is_websocket && !listener.proxy_protocol && !listener.is_link()) {
     return std::shared_ptr<const Transport>();
   }
   auto transport = std::make_shared<Transport>();
@@ -48,6 +48,10 @@ Result<std::shared_ptr<const Transport>, std::string> make_transport(
     } else {
       transport->opening_max.reset();
     }
+  }
+  if (listener.is_link()) {
+    transport->accepter = accepter;
+    transport->opening_max = link_patience;
   }
   return std::shared_ptr<const Transport>(std::move(transport));
 }
