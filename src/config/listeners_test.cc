@@ -31,7 +31,6 @@ TEST(Listeners, an_address_line_makes_one) {
   EXPECT_EQ(listener.name, "a");
   EXPECT_EQ(listener.address, "127.0.0.1");
   EXPECT_EQ(listener.port, 1883);
-  EXPECT_TRUE(listener.is_built());
 }
 
 TEST(Listeners, without_options_have_the_contracts_defaults) {
@@ -106,7 +105,7 @@ TEST(Listeners, typed_options_arrive) {
   EXPECT_EQ(listener.active_n, 9u);
 }
 
-TEST(Listeners, every_kind_is_parsed_completely_and_those_of_mqtt_and_http_are_built) {
+TEST(Listeners, every_kind_is_parsed_completely) {
   const std::vector<ListenerConfig> listeners = listeners_of(
       "listener.https.api = 127.0.0.1:8889\nlistener.http.default = 127.0.0.1:8888\n"
       "listener.vmqs.c = 0.0.0.0:44054\nlistener.vmq.clustering = 0.0.0.0:44053\n"
@@ -123,7 +122,6 @@ TEST(Listeners, every_kind_is_parsed_completely_and_those_of_mqtt_and_http_are_b
   ASSERT_EQ(listeners.size(), 8u);
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     EXPECT_EQ(static_cast<std::size_t>(listeners[i].kind), i);
-    EXPECT_EQ(listeners[i].is_built(), i < 4 || i >= 6);
   }
   const TlsConfig& tls = listeners[1].tls;
   EXPECT_EQ(tls.cafile, "ca.pem");

@@ -85,10 +85,6 @@ class Warnings {
   }
 
   void look_at_not_built(const std::string& key, const EffectiveValue& value) {
-    if (is_listener_key(value) && is_address_line(value)) {
-      return add(value, fmt::format("{}: listeners of kind {} are not built yet; it is not started",
-                                    key, value.words[1]));
-    }
     if (says_nothing_new(value)) return defaulted_.push_back(key);
     add(value, fmt::format("{} is not built yet: accepted, without effect", key));
   }

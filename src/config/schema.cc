@@ -51,8 +51,6 @@ void add_address_lines(Unfolded& out) {
   for (const std::string_view kind : {"tcp", "ssl", "ws", "wss", "vmq", "vmqs", "http", "https"}) {
     ListenerRow row;
     row.type = kind == "tcp" ? Type::AddressOrSocket : Type::Address;
-    const bool is_of_mqtt = kind == "tcp" || kind == "ssl" || kind == "ws" || kind == "wss";
-    row.built = is_of_mqtt || kind == "http" ? Built::Works : Built::NotBuilt;
     row.prose = "Address of a listener: IP:PORT. An IPv6 address stands there without brackets.";
     out.add("listener." + std::string(kind) + ".$name", row, std::nullopt);
   }

@@ -100,19 +100,26 @@ constexpr Setting kClusterSettings[] = {
      "ignore|requeue"},
     {"coordinate_registrations", Type::Flag, "on", kLive, Built::NotBuilt,
      "Whether registrations of one client id are serialised across the cluster. Ours always are."},
-    {"outgoing_clustering_buffer_size", Type::Int, "67108864", kHidden, Built::NotBuilt,
-     "Most bytes kept for a node that cannot be reached.", "", Unit::Bytes},
-    {"incoming_clustering_buffer_size", Type::Int, "67108864", kHidden, Built::NotBuilt,
-     "Largest frame taken from another node.", "", Unit::Bytes},
-    {"outgoing_clustering_flush_threshold", Type::Int, "65536", kHidden, Built::NotBuilt,
-     "Bytes gathered before a write to another node.", "", Unit::Bytes},
+    {"outgoing_clustering_buffer_size", Type::Int, "67108864", kHidden, Built::Works,
+     "Most unsent bytes kept in memory for another node. Messages of QoS 0 that come above it, or "
+     "while the node cannot be reached, are dropped and counted (cluster_bytes_dropped); what was "
+     "acknowledged waits on disk.",
+     "", Unit::Bytes},
+    {"incoming_clustering_buffer_size", Type::Int, "67108864", kHidden, Built::Ignored,
+     "Largest frame taken from another node. Here it is the largest message of MQTT.", "",
+     Unit::Bytes},
+    {"outgoing_clustering_flush_threshold", Type::Int, "65536", kHidden, Built::Ignored,
+     "Bytes gathered before a write to another node. Here a turn's bytes are written at its end.",
+     "", Unit::Bytes},
     {"remote_enqueue_timeout", Type::Int, "5000", kHidden | kLive, Built::NotBuilt,
      "Milliseconds for the cross-node enqueue used by shared subscriptions.", "infinity",
      Unit::Milliseconds},
     {"cluster_ready_rpc_timeout", Type::Int, "5000", kHidden | kLive, Built::NotBuilt,
      "Milliseconds for the parallel readiness probe of the members.", "", Unit::Milliseconds},
-    {"distributed_cookie", Type::Text, "vmq", kSecret, Built::NotBuilt,
-     "Secret that all nodes of a cluster share."},
+    {"distributed_cookie", Type::Text, "vmq", kSecret, Built::Works,
+     "Secret that all nodes of a cluster share: whoever knows it can join. Make it long and "
+     "random, "
+     "keep vernemq.conf from other users, and let it be the same on all nodes."},
 };
 
 }  // namespace

@@ -51,7 +51,7 @@ std::string ready_line(node::Node& node) {
   }
   if (bound.empty()) line += " no listener is configured";
   for (const node::ListenerView& view : node.listeners().views()) {
-    if (!view.config.is_http() || view.status != node::ListenerStatus::Running) continue;
+    if (view.config.is_mqtt() || view.status != node::ListenerStatus::Running) continue;
     line += fmt::format(" {}.{}={}:{}", config::to_string(view.config.kind), view.config.name,
                         view.address, view.port);
   }

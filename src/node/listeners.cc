@@ -36,6 +36,11 @@ net::ListenerSpec spec_of(const config::ListenerConfig& listener, std::size_t in
   return spec;
 }
 
+// Whether the shards have its doors.
+bool is_of_shards(const config::ListenerConfig& listener) {
+  return listener.is_mqtt() || listener.is_link();
+}
+
 std::string key_of(const config::ListenerConfig& listener) {
   return "listener." + std::string(config::to_string(listener.kind)) + "." + listener.name;
 }
@@ -72,7 +77,7 @@ Listeners::Done Listeners::open(const std::vector<config::ListenerConfig>& liste
     }
   }
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    if (!entries_[i].config.is_mqtt()) continue;
+    if (!is_of_shards(entries_[i].config)) continue;
     if (auto done = open_entry(i); !done) {
       return failure(key_of(entries_[i].config) + ": " + done.error());
     }
@@ -81,7 +86,8 @@ Listeners::Done Listeners::open(const std::vector<config::ListenerConfig>& liste
 }
 
 Listeners::Done Listeners::add_entry(const config::ListenerConfig& listener) {
-  auto transport = net::make_transport(listener, transport_, read_clock().wall.ms / 1000);
+  auto transport =
+      net::make_transport(listener, transport_, read_clock().wall.ms / 1000, accepter_);
   if (!transport) return failure(transport.error());
   Entry entry;
   entry.config = listener;
@@ -104,7 +110,7 @@ Listeners::Done Listeners::serve(const std::vector<config::ListenerKind>& kinds,
   for (const config::ListenerKind kind : kinds) servers_[kind] = server;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
-    if (entry.config.is_mqtt() || servers_.count(entry.config.kind) == 0) continue;
+    if (is_of_shards(entry.config) || servers_.count(entry.config.kind) == 0) continue;
     if (server == nullptr) {
       if (entry.status == ListenerStatus::Running) entry.status = ListenerStatus::NotServed;
       continue;
@@ -128,7 +134,7 @@ Listeners::Done Listeners::open_entry(std::size_t index) {
     entry.status = ListenerStatus::Running;
     return {};
   }
-  if (!entry.config.is_mqtt()) return failure("listeners of this kind are not served here");
+  if (!is_of_shards(entry.config)) return failure("listeners of this kind are not served here");
   auto opened = net::open_listener(
       spec_of(entry.config, index, entry.port, backlog_, transport_.tcp), shards_);
   if (!opened) return failure(opened.error());
@@ -186,7 +192,7 @@ Listeners::Done Listeners::suspend(std::size_t index) {
   std::unique_lock<std::mutex> lock(mutex_);
   Entry* entry = find(index);
   if (entry == nullptr) return failure("there is no such listener");
-  const bool has_doors = entry->status == ListenerStatus::Running && entry->config.is_mqtt();
+  const bool has_doors = entry->status == ListenerStatus::Running && is_of_shards(entry->config);
   close_entry(index);
   const Post post = has_doors ? post_ : Post();
   lock.unlock();
@@ -207,7 +213,7 @@ Listeners::Done Listeners::remove(std::size_t index) {
   std::unique_lock<std::mutex> lock(mutex_);
   Entry* entry = find(index);
   if (entry == nullptr) return failure("there is no such listener");
-  const bool has_doors = entry->status == ListenerStatus::Running && entry->config.is_mqtt();
+  const bool has_doors = entry->status == ListenerStatus::Running && is_of_shards(entry->config);
   close_entry(index);
   entry->status = ListenerStatus::Deleted;
   const Post post = has_doors ? post_ : Post();
@@ -293,7 +299,7 @@ std::vector<BoundListener> Listeners::bound() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<BoundListener> bound;
   for (const Entry& entry : entries_) {
-    if (entry.shared == nullptr || entry.status != ListenerStatus::Running) continue;
+    if (!entry.config.is_mqtt() || entry.status != ListenerStatus::Running) continue;
     std::string address = entry.address;
     if (!entry.config.is_domain_socket) {
       const bool is_bare_v6 = address.find(':') != std::string::npos && address.front() != '[';

@@ -68,13 +68,18 @@ class Listeners {
   using Post = std::function<void(std::size_t shard, ShardThread::Task task)>;
   using Done = Result<void, std::string>;
 
-  Listeners(std::size_t shards, int backlog, config::TransportConfig transport)
-      : shards_(shards), backlog_(backlog), transport_(std::move(transport)) {}
+  // `accepter`: this node's half of handshakes with nodes that come.
+  Listeners(std::size_t shards, int backlog, config::TransportConfig transport,
+            net::MakeAccepter accepter)
+      : shards_(shards),
+        backlog_(backlog),
+        transport_(std::move(transport)),
+        accepter_(std::move(accepter)) {}
   Listeners(const Listeners&) = delete;
   Listeners& operator=(const Listeners&) = delete;
 
-  // Opens those of MQTT. Until begin() their clients wait in the backlog. What is wrong with the
-  // certificates of any is told here.
+  // Opens those of MQTT and of nodes. Until begin() their clients wait in the backlog. What is
+  // wrong with the certificates of any is told here.
   [[nodiscard]] Done open(const std::vector<config::ListenerConfig>& listeners);
   // Gives the shards their doors.
   void begin(Post post);
@@ -131,6 +136,7 @@ class Listeners {
   const std::size_t shards_;
   const int backlog_;
   const config::TransportConfig transport_;
+  const net::MakeAccepter accepter_;
   mutable std::mutex mutex_;
   Post post_;
   std::map<config::ListenerKind, ListenerServer*> servers_;

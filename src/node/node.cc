@@ -96,8 +96,14 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
   }
   node->waker_count_.store(node->wakers_.size(), std::memory_order_release);
   const config::Config& start = *node->config_;
+  auto gate = LinkGate::make(start, static_cast<std::uint8_t>(node->wakers_.size()),
+                             read_clock().wall.ms / 1000);
+  if (!gate) return failure(gate.error());
+  node->gate_ = std::move(*gate);
+  node->questions_ = std::make_unique<MemberQuestions>(*node->gate_, log);
   node->listeners_ = std::make_unique<Listeners>(
-      node->wakers_.size(), static_cast<int>(start.node.accept_backlog), start.transport);
+      node->wakers_.size(), static_cast<int>(start.node.accept_backlog), start.transport,
+      [gate = node->gate_.get()] { return gate->accepter(); });
   if (auto done = node->listeners_->open(start.listeners); !done) return failure(done.error());
   node->make_shards(std::move(recovered));
   node->make_rules();
@@ -170,8 +176,9 @@ void Node::make_shards(core::RecoveredNode recovered) {
     const ShardId id{static_cast<std::uint8_t>(i)};
     core::ShardSetup setup{
         *shared_, id.value, {}, {}, rng_.split(), read_clock(), recovered.first_ticket};
-    const ShardWorld world{id,       *wakers_[i], *links_, *store_,      epochs_,
-                           *hasher_, log_,        traces_, quiet_shards_};
+    const ShardWorld world{id,          *wakers_[i], *links_,      *store_, epochs_,
+                           *hasher_,    log_,        traces_,      *gate_,  resolver_,
+                           *questions_, rng_.next(), quiet_shards_};
     shards_.push_back(std::make_unique<ShardThread>(world, std::move(setup),
                                                     std::move(recovered.shards[i]), counters_[i]));
   }
@@ -206,22 +213,67 @@ void Node::make_rules() {
 }
 
 std::size_t Node::refresh_tls(net::TlsSource::When when) {
-  using What = Listeners::TlsEvent::What;
   const Now now = read_clock();
   std::size_t failed = 0;
   for (const Listeners::TlsEvent& event :
        listeners_->refresh_tls(when, now.instant, now.wall.ms / 1000)) {
-    if (event.what == What::Loaded) log_.info("tls_loaded", {{"listener", event.listener}});
-    if (event.what == What::Note) {
-      log_.warning("tls_note", {{"listener", event.listener}, {"text", event.text}});
-    }
-    if (event.what != What::Failed) continue;
-    ++failed;
+    note_tls(event);
+    failed += event.what == Listeners::TlsEvent::What::Failed ? 1 : 0;
+  }
+  // The files are those of a listener, which has told what is wrong with them.
+  static_cast<void>(gate_->tls().refresh(when, now.instant, now.wall.ms / 1000));
+  return failed;
+}
+
+void Node::note_tls(const Listeners::TlsEvent& event) {
+  using What = Listeners::TlsEvent::What;
+  if (event.what == What::Loaded) log_.info("tls_loaded", {{"listener", event.listener}});
+  if (event.what == What::Note) {
+    log_.warning("tls_note", {{"listener", event.listener}, {"text", event.text}});
+  }
+  if (event.what == What::Failed) {
     log_.error("tls_not_loaded", {{"listener", event.listener},
                                   {"reason", event.text},
                                   {"effect", "what was loaded before stays in force"}});
   }
-  return failed;
+}
+
+void Node::set_members(const cluster::Members& members) {
+  if (!members.is_alone() && gate_->has_default_cookie()) {
+    log_.warning("cookie_is_default",
+                 {{"reason", "distributed_cookie is the one that everybody knows"},
+                  {"effect", "whoever reaches listener.vmq can join"}});
+  }
+  gate_->set_members(members);
+  const MembersSnapshot snapshot = gate_->members();
+  for (auto& shard : shards_) {
+    shard->post([snapshot](ShardThread& thread) { thread.set_members(*snapshot); });
+  }
+}
+
+Result<cluster::MemberAddress, std::string> Node::link_address() const {
+  std::optional<cluster::MemberAddress> best;
+  for (const ListenerView& view : listeners_->views()) {
+    if (!view.config.is_link() || view.status != ListenerStatus::Running) continue;
+    const bool is_tls = view.config.kind == config::ListenerKind::Vmqs;
+    if (best && (best->is_tls || !is_tls)) continue;
+    best = cluster::MemberAddress{is_tls, view.address, view.port};
+  }
+  if (!best) {
+    return failure<std::string>(
+        "other nodes cannot reach this one: listener.vmq.clustering = 0.0.0.0:44053 in "
+        "vernemq.conf opens a listener for them");
+  }
+  if (best->host != "0.0.0.0" && best->host != "::") return *best;
+  best->host = cluster::host_of(gate_->name());
+  if (!best->host.empty()) return *best;
+  return failure("other nodes cannot reach this one: nodename " + gate_->name() +
+                 " has no host behind an @, and its listener.vmq names no address");
+}
+
+std::vector<std::optional<std::vector<LinkView>>> Node::links() {
+  return ask_shards<std::vector<LinkView>>([](ShardThread& shard) { return shard.links(); },
+                                           change_patience);
 }
 
 void Node::publish(core::HttpPublish message, std::function<void(core::HttpOutcome)> done) {
@@ -420,10 +472,12 @@ Result<void, std::string> Node::stop(Duration patience) {
 
 void Node::end_threads(Duration patience) {
   is_stopped_ = true;
+  questions_->stop();
   for (auto& shard : shards_) {
     shard->post([patience](ShardThread& thread) { thread.stop(patience); });
   }
   for (auto& shard : shards_) shard->join();
+  resolver_.stop();
   hasher_.reset();  // its answers go to the shards
 }
 

@@ -23,12 +23,15 @@
 #include "core/recovery.h"
 #include "core/shard.h"
 #include "node/hasher.h"
+#include "node/link_gate.h"
 #include "node/links.h"
 #include "node/listeners.h"
 #include "node/live_config.h"
 #include "node/log.h"
+#include "node/member_questions.h"
 #include "node/memory.h"
 #include "node/meter.h"
+#include "node/resolver.h"
 #include "node/rule_files.h"
 #include "node/shard.h"
 #include "store/store.h"
@@ -73,6 +76,24 @@ class Node {
   // A message over HTTP. `done` is called on a shard's thread, once; not at all if the node stops
   // before. For any thread.
   void publish(core::HttpPublish message, std::function<void(core::HttpOutcome)> done);
+
+  // --- other nodes, for any thread but the shards' ---
+  MembersSnapshot members() const { return gate_->members(); }
+  // From now on these are the cluster: connections to new ones are made, to others ended. Each
+  // shard is told within its next turn.
+  void set_members(const cluster::Members& members);
+  // Where other nodes reach this one: its running listener.vmqs, or else listener.vmq, with the
+  // host of the nodename if it listens on all addresses. The error is a sentence.
+  [[nodiscard]] Result<cluster::MemberAddress, std::string> link_address() const;
+  // How each shard sees its connections to other members; nothing of a shard that is too slow.
+  std::vector<std::optional<std::vector<LinkView>>> links();
+  // Asks another node and waits for its answer.
+  [[nodiscard]] Result<std::string, AskError> ask_member(const MemberTarget& target,
+                                                         const MemberQuestion& question) {
+    return node::ask_member(*gate_, resolver_, target, question);
+  }
+  // Who answers the questions of other nodes.
+  MemberQuestions& questions() { return *questions_; }
 
   // --- settings, for any thread but the shards' ---
   ConfigSnapshot config() const { return live_.snapshot(); }
@@ -122,6 +143,7 @@ class Node {
   void use(const ConfigSnapshot& config);
   void report_store(const store::StoreHealth& health);
   void watch_memory(std::uint64_t used);
+  void note_tls(const Listeners::TlsEvent& event);
   void end_threads(Duration patience);
 
   const ConfigSnapshot config_;  // of the start
@@ -139,6 +161,9 @@ class Node {
   std::vector<std::unique_ptr<net::Waker>> wakers_;  // by shard
   std::atomic<std::size_t> waker_count_{0};          // set once they are there
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<LinkGate> gate_;
+  Resolver resolver_;
+  std::unique_ptr<MemberQuestions> questions_;
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<ShardLinks> links_;
   std::unique_ptr<Hasher> hasher_;

@@ -23,8 +23,15 @@ ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
                          core::RecoveredShard recovered, core::Counters& counters)
     : world_(world),
       core_(with_hooks(std::move(setup)), std::move(recovered)),
-      reactor_(core_, world_.waker, counters, socket_counters_, {},
-               [this](const net::Trouble& trouble) { log_trouble(trouble); }),
+      reactor_(
+          core_, world_.waker, counters, socket_counters_, {},
+          [this](const net::Trouble& trouble) { log_trouble(trouble); }, link_events()),
+      cluster_links_(
+          {world_.id, reactor_, world_.gate, world_.resolver, world_.log,
+           [this](ClusterLinks::Task task) {
+             post([task = std::move(task)](ShardThread& thread) { task(thread.cluster_links_); });
+           }},
+          world_.link_seed),
       stopwatch_(counters),
       now_(read_clock()) {}
 
@@ -109,8 +116,10 @@ void ShardThread::run() {
 
 int ShardThread::timeout() const {
   if (has_mail_left_) return 0;
-  const std::optional<Instant> deadline = core_.next_deadline();
+  std::optional<Instant> deadline = core_.next_deadline();
   std::int64_t timeout_ms = -1;
+  const std::optional<Instant> links = cluster_links_.next_deadline();
+  if (links && (!deadline || *links < *deadline)) deadline = links;
   if (deadline) timeout_ms = std::clamp<std::int64_t>((*deadline - now_.instant).ms, 0, 3'600'000);
   if (is_stopping_ && (timeout_ms < 0 || timeout_ms > stopping_poll_ms)) {
     timeout_ms = stopping_poll_ms;
@@ -131,6 +140,7 @@ void ShardThread::turn() {
   if (!sockets_first) reactor_.offer_ready(now_.instant);
   const std::optional<Instant> deadline = core_.next_deadline();
   if (deadline && *deadline <= now_.instant) core_.on_timer();
+  cluster_links_.on_timer(now_.instant);
   core_.end_turn(effects_);
   carry_out();
   core_.release_turn_memory();
@@ -278,6 +288,35 @@ void ShardThread::log_trouble(const net::Trouble& trouble) {
   }
 }
 
+net::LinkEvents ShardThread::link_events() {
+  net::LinkEvents events;
+  events.on_agreed = [this](net::Link link) { on_link(std::move(link)); };
+  events.on_failed = [this](std::uint64_t dial, std::string reason) {
+    cluster_links_.on_failed(dial, std::move(reason), now_.instant);
+  };
+  events.on_closed = [this](core::ConnId conn) { cluster_links_.on_closed(conn, now_.instant); };
+  return events;
+}
+
+// Streams that come in are spread over the shards by the shard that sends on them.
+void ShardThread::on_link(net::Link link) {
+  if (link.dial != 0) return cluster_links_.on_agreed(std::move(link), now_.instant);
+  if (link.peer.purpose == cluster::LinkPurpose::Control) {
+    return world_.questions.take(std::move(link));
+  }
+  link.socket.info.link = core::LinkInfo{link.peer.member, link.peer.shard, false};
+  const std::size_t home = link.peer.shard % world_.links.shards();
+  if (home == world_.id.value) {
+    reactor_.adopt(std::move(link.socket));
+  } else {
+    world_.links.link(world_.id.value, home).send({{}, std::move(link.socket)});
+  }
+}
+
+void ShardThread::set_members(const cluster::Members& members) {
+  cluster_links_.set_members(members, now_.instant);
+}
+
 void ShardThread::hand_over(core::Handover& handover) {
   std::optional<net::MovedSocket> socket = reactor_.release(handover);
   if (!socket) return;
@@ -302,13 +341,14 @@ void ShardThread::stop(Duration patience) {
   is_stopping_ = true;
   stop_at_ = now_.instant + patience;
   reactor_.stop_accepting();
+  cluster_links_.stop();
   core_.on_shutdown();
 }
 
 // A shard whose clients are gone goes on serving the others until they are done too.
 bool ShardThread::is_over() {
   if (!is_stopping_) return false;
-  const bool has_clients = reactor_.connection_count() > 0 || reactor_.lingering_count() > 0;
+  const bool has_clients = reactor_.client_count() > 0 || reactor_.lingering_count() > 0;
   const bool is_done = !has_clients && completions_.durable.value >= ticket_submitted_;
   if (is_done && !is_quiet_) {
     is_quiet_ = true;

@@ -25,10 +25,12 @@
 #include "core/shard_core.h"
 #include "net/counters.h"
 #include "net/reactor.h"
+#include "node/cluster_links.h"
 #include "node/file_rules.h"
 #include "node/hasher.h"
 #include "node/links.h"
 #include "node/log.h"
+#include "node/member_questions.h"
 #include "node/stopwatch.h"
 #include "node/trace_hub.h"
 #include "store/store.h"
@@ -45,6 +47,10 @@ struct ShardWorld {
   Hasher& hasher;
   Log& log;
   TraceHub& traces;
+  LinkGate& gate;
+  Resolver& resolver;
+  MemberQuestions& questions;
+  std::uint64_t link_seed;
   // Shards that have nothing left to do for a stopping node: the last one ends all.
   std::atomic<std::size_t>& quiet_shards;
 };
@@ -71,6 +77,8 @@ class ShardThread {
   void listen(net::ListenerSocket socket) { reactor_.listen(std::move(socket)); }
   void stop_listening(const net::ListenerShared& listener) { reactor_.stop_listening(listener); }
   void set_config(const core::ConfigSnapshot& config);
+  void set_members(const cluster::Members& members);
+  std::vector<LinkView> links() const { return cluster_links_.views(); }
   core::ShardCore& core() { return core_; }
   PasswordPlugin& passwords() { return passwords_; }
   AclPlugin& acl() { return acl_; }
@@ -96,6 +104,8 @@ class ShardThread {
   void log_note(const core::Note& note);
   void log_trouble(const net::Trouble& trouble);
   void hand_over(core::Handover& handover);
+  net::LinkEvents link_events();
+  void on_link(net::Link link);
   void flush_links();
   bool is_over();
   core::ShardSetup with_hooks(core::ShardSetup setup);
@@ -109,6 +119,7 @@ class ShardThread {
   AclPlugin acl_;
   core::ShardCore core_;
   net::Reactor reactor_;
+  ClusterLinks cluster_links_;
   core::Effects effects_;
   store::Completions completions_;
   bool was_writable_ = true;
