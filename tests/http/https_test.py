@@ -17,6 +17,7 @@ import time
 import unittest
 
 PROGRAM = ADMIN = ""
+NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 PING = b"GET /health/ping HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 
@@ -26,13 +27,13 @@ def openssl(folder, *words):
 
 
 def make_authority(folder, name):
-    openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+    openssl(folder, "req", "-x509", *NEW_KEY, "-days", "2", "-subj",
             f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
 
 
 def make_certificate(folder, name, authority, file=None):
     file = file or name
-    openssl(folder, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+    openssl(folder, "req", *NEW_KEY, "-subj", f"/CN={name}",
             "-keyout", f"{file}.key", "-out", f"{file}.csr")
     with open(os.path.join(folder, f"{file}.ext"), "w", encoding="utf-8") as ext:
         ext.write(f"subjectAltName=DNS:{name},IP:127.0.0.1\n")
