@@ -19,9 +19,9 @@ Node::Node(const NodeOptions& options, store::MemoryStore& store, Now now)
   VMQ_EXPECT(recovered.has_value());
   recovered_ = std::move(*recovered);
   counters_ = std::vector<core::Counters>(recovered_.shards.size());
-  shared_ = std::make_unique<core::NodeShared>(core::NodeShared{
-      std::make_shared<const config::Config>(options_.config), *subscriptions_, *retained_,
-      counters_, recovered_.home_key, recovered_.retained_version_base});
+  shared_ = std::make_unique<core::NodeShared>(
+      core::NodeShared{std::make_shared<const config::Config>(options_.config), *subscriptions_,
+                       *retained_, counters_, recovered_.home_key});
   for (std::uint8_t i = 0; i < recovered_.shards.size(); ++i) {
     ShardState& shard = shards_.emplace_back();
     shard.core = std::make_unique<core::ShardCore>(
@@ -39,8 +39,15 @@ Node::~Node() {
 WireId Node::connect() {
   const WireId id = next_wire_++;
   wires_.emplace(id, std::make_unique<Wire>());
-  shards_[next_shard_].arrivals.push_back({id, {}});
+  shards_[next_shard_].arrivals.push_back({id, {}, {}});
   next_shard_ = static_cast<std::uint8_t>((next_shard_ + 1) % shards_.size());
+  return id;
+}
+
+WireId Node::join(const core::LinkInfo& link) {
+  const WireId id = next_wire_++;
+  wires_.emplace(id, std::make_unique<Wire>());
+  shards_[link.shard % shards_.size()].arrivals.push_back({id, {}, link});
   return id;
 }
 
@@ -111,7 +118,9 @@ void Node::turn(std::uint8_t index, Now now, const TurnLimits& limits) {
   }
   for (; !shard.arrivals.empty(); shard.arrivals.pop_front()) {
     Arrival arrival = std::move(shard.arrivals.front());
-    const core::ConnId conn = core.on_accepted({0, "sim:" + std::to_string(arrival.wire)});
+    core::ConnInfo info{0, "sim:" + std::to_string(arrival.wire)};
+    info.link = arrival.link;
+    const core::ConnId conn = core.on_accepted(std::move(info));
     Link& link = shard.links[conn.slot()];
     link = Link{arrival.wire, conn, {}, false, false, false};
     feed(shard, link, arrival.kept);
@@ -171,7 +180,8 @@ void Node::carry_out(std::uint8_t index, ShardState& shard, core::Effects& effec
   for (const core::Handover& handover : effects.handovers) {
     const auto found = shard.links.find(handover.conn.slot());
     VMQ_EXPECT(found != shard.links.end());
-    shards_[handover.shard].arrivals.push_back({found->second.wire, std::move(found->second.kept)});
+    shards_[handover.shard].arrivals.push_back(
+        {found->second.wire, std::move(found->second.kept), {}});
     shard.links.erase(found);
   }
   for (const core::Close& close : effects.closes) {
@@ -220,6 +230,11 @@ bool Node::has_work(const ShardState& shard) const {
     if (link.is_blocked && wire.to_client.size() < wire.room) return true;
     return !link.is_paused && !wire.stalled && (!wire.to_broker.empty() || wire.closed_by_client);
   });
+}
+
+bool Node::has_work() const {
+  return std::any_of(shards_.begin(), shards_.end(),
+                     [this](const ShardState& shard) { return has_work(shard); });
 }
 
 void Node::settle(Now now) {

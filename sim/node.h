@@ -57,6 +57,8 @@ class Node {
   ~Node();
 
   WireId connect();
+  // One end of a connection between two nodes, after both have proved who they are.
+  WireId join(const core::LinkInfo& link);
   Wire& wire(WireId id) { return *wires_.at(id); }
   // Ends every fault of the wires.
   void heal_wires();
@@ -77,6 +79,8 @@ class Node {
   void publish(Now now, std::uint8_t shard, core::HttpPublish message);
   std::vector<core::HttpAnswer> http_answers;
   void check_invariants() const;
+  // Something has arrived that no turn has taken yet.
+  bool has_work() const;
 
   // Answers of whoever verifies passwords; default: accepts all.
   core::Verdict verdict = core::Verdict::Accept;
@@ -103,6 +107,7 @@ class Node {
   struct Arrival {
     WireId wire = 0;
     std::vector<std::uint8_t> kept;
+    std::optional<core::LinkInfo> link = {};
   };
   struct ShardState {
     std::unique_ptr<core::ShardCore> core;

@@ -143,6 +143,7 @@ struct NodeConfig {
   std::string admin_socket = "./data/admin.sock";          // "off": none
   std::uint32_t shards = 0;                                // 0: one a core
   std::uint64_t memory_max_bytes = 0;                      // 0: chosen from the machine's memory
+  std::uint64_t stream_buffer_max_bytes = 64ull << 20;     // unsent bytes for another member
   std::uint64_t connection_buffer_max_bytes = 1ull << 20;  // unsent bytes kept for one client
   std::uint32_t accept_backlog = 4096;
   std::uint32_t connect_rate_per_address = kNoLimit;  // a second

@@ -241,6 +241,7 @@ void read_node(const Settings& settings, NodeConfig& node) {
   node.admin_socket = settings.text("node.admin_socket");
   node.shards = count(settings, "node.shards");
   node.memory_max_bytes = narrow<std::uint64_t>(settings, "node.memory_max");
+  node.stream_buffer_max_bytes = narrow<std::uint64_t>(settings, "outgoing_clustering_buffer_size");
   node.connection_buffer_max_bytes = narrow<std::uint64_t>(settings, "node.connection_buffer_max");
   node.accept_backlog = count(settings, "node.accept_backlog");
   node.connect_rate_per_address = limit(settings, "node.connect_rate_per_address", 0);

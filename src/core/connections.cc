@@ -45,13 +45,18 @@ ConnId Shard::accept(ConnInfo info) {
   conn.last_received = now_.instant;
   conn.started_at = now_.wall;
   sweep_timers();
-  if (!info.is_moved) {
+  if (!info.is_moved && !info.link) {
     counters_.count(Plain::SocketOpen);
     const std::uint32_t per_second = config().node.connect_rate_per_address;
     conn.is_above_rate =
         per_second != config::kNoLimit &&
         !connect_rate_.take(address_of(conn.peer), per_second,
                             static_cast<std::uint32_t>(shared_.counters.size()), now_.instant);
+  }
+  if (info.link) {
+    conn.is_link = true;
+    if (!begin_link(slot, *info.link)) drop(slot, CloseHow::Abort);
+    return id_of(conn, slot);
   }
   counters_.raise(Gauge::TotalActiveConnections);
   timers_.add(now_.instant + config().session.connect_timeout,
@@ -77,7 +82,9 @@ Connection* Shard::find(ConnId id) {
 }
 
 void Shard::forget(std::uint32_t slot) {
+  const bool is_link = connections_[slot]->is_link;
   forget_silently(slot);
+  if (is_link) return;
   counters_.count(Plain::SocketClose);
   counters_.lower(Gauge::TotalActiveConnections);
 }
@@ -97,6 +104,7 @@ void Shard::on_closed(ConnId id, CloseCause cause) {
   if (cause == CloseCause::ReadError || cause == CloseCause::WriteError) {
     counters_.count(Plain::SocketError);
   }
+  if (conn->is_link) end_link(id.slot());
   if (conn->session != no_slot) go_offline(*sessions_[conn->session], true);
   forget(id.slot());
 }
@@ -104,6 +112,7 @@ void Shard::on_closed(ConnId id, CloseCause cause) {
 void Shard::drop(std::uint32_t slot, CloseHow how) {
   Connection& conn = *connections_[slot];
   if (conn.phase == Connection::Phase::Closing) return;
+  if (conn.is_link) end_link(slot);
   if (conn.session != no_slot) go_offline(*sessions_[conn.session], true);
   conn.phase = Connection::Phase::Closing;
   effects_.closes.push_back({id_of(conn, slot), how});
@@ -187,11 +196,19 @@ bool dispatch(Shard& shard, std::uint32_t slot, mqtt::Version version, const mqt
 
 }  // namespace
 
+// A client that sends without reading what it is sent waits for itself.
+bool Shard::must_wait(const Connection& conn) const {
+  return conn.slowed > 0 || conn.held >= limits_.held_max ||
+         (conn.outbox.is_blocked() &&
+          conn.outbox.bytes() > config().node.connection_buffer_max_bytes);
+}
+
 Taken Shard::on_bytes(ConnId id, ByteView bytes) {
   Connection* found = find(id);
   if (found == nullptr) return {bytes.size(), 0, false};
   const std::uint32_t slot = id.slot();
   Connection& conn = *found;
+  if (conn.phase == Connection::Phase::Link) return on_stream_bytes(slot, bytes);
   in_turn_memory_ = arena_.holds(bytes.data());
   Taken taken;
   while (taken.consumed < bytes.size()) {
@@ -200,10 +217,7 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
       conn.is_paused = taken.paused = true;
       return taken;
     }
-    // A client that sends without reading what it is sent waits for itself.
-    if (conn.slowed > 0 || conn.held >= limits_.held_max ||
-        (conn.outbox.is_blocked() &&
-         conn.outbox.bytes() > config().node.connection_buffer_max_bytes)) {
+    if (must_wait(conn)) {
       conn.is_paused = taken.paused = true;
       return taken;
     }

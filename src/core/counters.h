@@ -32,7 +32,10 @@ namespace vmq::core {
   X(QueueMessageOut, "queue_message_out", "messages taken out of queues")                     \
   X(ClientExpired, "client_expired", "deprecated, always 0")                                  \
   X(RouterMatchesLocal, "router_matches_local", "deliveries found by routing on this node")   \
-  X(RouterMatchesRemote, "router_matches_remote", "deliveries handed to other nodes")
+  X(RouterMatchesRemote, "router_matches_remote", "deliveries handed to other nodes")         \
+  X(ClusterBytesReceived, "cluster_bytes_received", "bytes received from other nodes")        \
+  X(ClusterBytesSent, "cluster_bytes_sent", "bytes sent to other nodes")                      \
+  X(ClusterBytesDropped, "cluster_bytes_dropped", "bytes for other nodes that were dropped")
 
 // Counters with a series for MQTT 3 (label 4) and one for MQTT 5.
 #define VMQ_VERSION_COUNTERS(X)                                                                \
@@ -119,9 +122,6 @@ namespace vmq::core {
 
 // VerneMQ's names that count what a node of this kind has none of: always 0.
 #define VMQ_ZERO_COUNTERS(X)                                                        \
-  X("cluster_bytes_received", "bytes received from other nodes")                    \
-  X("cluster_bytes_sent", "bytes sent to other nodes")                              \
-  X("cluster_bytes_dropped", "bytes for other nodes that were dropped")             \
   X("netsplit_detected", "times that the cluster was split")                        \
   X("netsplit_resolved", "times that a split cluster was whole again")              \
   X("mqtt_connack_accepted_sent", "deprecated, see mqtt_connack_sent")              \

@@ -254,6 +254,10 @@ bool Shard::drop_in_window(Session& session) {
 }
 
 void Shard::pump(Session& session) {
+  if (session.is_stream) {
+    pump_stream(session);
+    return;
+  }
   pump_queue(session);
   wake_retained(session);
 }

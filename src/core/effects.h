@@ -64,11 +64,12 @@ struct Ask {
 
 // Something that an operator may want to read of. The shell writes it into its log.
 struct Note {
-  enum class What : std::uint8_t { KeepAliveExpired };
+  enum class What : std::uint8_t { KeepAliveExpired, StreamRefused };
   What what = What::KeepAliveExpired;
   std::string client_id;
   std::string mountpoint;
   std::string peer;
+  std::string reason = {};
 };
 
 // One line of a trace, for whoever watches it.

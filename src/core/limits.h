@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/time.h"
+
 namespace vmq::core {
 
 struct Limits {
@@ -43,6 +45,13 @@ struct Limits {
   std::uint32_t patient_buffer_factor = 8;
   // Answers to one client that wait for the disk before it is not read from any more.
   std::uint32_t held_max = 65536;
+  // Of what is owed to another member of the cluster: entries and bytes of messages in memory.
+  std::uint32_t stream_window_max = 16384;
+  std::size_t stream_window_bytes = 8u << 20;
+  // Entries owed to a member that reads, above which publishers wait for it.
+  std::uint32_t stream_queue_patience = 65536;
+  // How long a SUBACK waits until other members know of the subscription.
+  Duration interest_patience = seconds(2);
   // Subscriptions of one client whose retained messages wait to be sent; it is refused more (0x97).
   std::uint32_t retained_jobs_max = 10000;
 };

@@ -87,7 +87,7 @@ std::uint32_t Shard::scan_sessions(std::uint32_t from, std::uint32_t places_max,
                                    SessionVisitor visit) const {
   const std::size_t end = std::min<std::size_t>(sessions_.size(), std::size_t{from} + places_max);
   for (std::size_t slot = from; slot < end; ++slot) {
-    if (sessions_[slot] == nullptr) continue;
+    if (sessions_[slot] == nullptr || sessions_[slot]->is_stream) continue;
     if (!visit(facts_of(*sessions_[slot]))) return static_cast<std::uint32_t>(slot);
   }
   return end >= sessions_.size() ? no_slot : static_cast<std::uint32_t>(end);

@@ -27,13 +27,16 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
   PublishFrame frame;
   frame.number = is_numbered ? peer.next_number++ : 0;
   frame.generation = publication.generation;
-  frame.publisher = publisher_.conn.value;
+  // One on another member is slowed by what is delivered on this shard alone.
+  frame.publisher = publisher_.is_here() ? publisher_.conn.value : ConnId{}.value;
   frame.mountpoint = *publication.mountpoint;
   frame.message = publication.view;
   const std::size_t begin = append_publish_frame(frame, targets, peer.out);
   finish_publish_frame(begin, peer.out);
   if (!is_numbered) return;
-  if (publication.view.qos == 1 && publisher_.conn.is_valid()) {
+  // What came from another member is not asked for again once this turn's batch is durable.
+  const bool is_repeated = publisher_.is_here() && publisher_.conn.is_valid();
+  if (publication.view.qos == 1 && is_repeated) {
     awaited_.push_back({shard, frame.number});
     ++awaited_sent_;
     return;

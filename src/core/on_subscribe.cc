@@ -59,8 +59,8 @@ void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) 
   }
   const bool durable = session.durable != nullptr && !changed_pages_.empty();
   if (durable) save_subscriptions(session);
-  send_suback(slot, mqtt::PacketType::Suback, packet.packet_id, codes,
-              durable ? When::AfterBatch : When::Now);
+  const When when = durable ? When::AfterBatch : When::Now;
+  send_suback(slot, mqtt::PacketType::Suback, packet.packet_id, codes, when);
   i = 0;
   for (const mqtt::SubscriptionView subscription : packet.subscriptions) {
     if (retained[i] != 0)
@@ -123,7 +123,9 @@ ReasonCode Shard::subscribe(Session& session, const mqtt::SubscriptionView& subs
       result.is_new ? session.subscriptions.end() : find_subscription(session, result.id);
   const auto index = static_cast<std::size_t>(found - session.subscriptions.begin());
   note_changed_page(index);
+  count_interest(session, wanted, 1);
   if (index < session.subscriptions.size()) {
+    count_interest(session, *found, -1);
     *found = wanted;
   } else {
     session.subscriptions.push_back(wanted);
@@ -170,6 +172,7 @@ bool Shard::unsubscribe(Session& session, const topic::ParsedFilter& filter) {
       shared_.subscriptions.find({*session.mountpoint, filter.filter, filter.share_group});
   const auto found = id ? find_subscription(session, *id) : session.subscriptions.end();
   if (found == session.subscriptions.end()) return false;
+  count_interest(session, *found, -1);
   shared_.subscriptions.unsubscribe(*id, handle_of(session));
   // The last one fills the hole: two pages change.
   note_changed_page(static_cast<std::size_t>(found - session.subscriptions.begin()));
@@ -190,6 +193,10 @@ void Shard::send_suback(std::uint32_t slot, mqtt::PacketType type, std::uint16_t
   if (!mqtt::fit(conn.version, type, fields, conn.packet_size_max)) return;
   std::vector<std::uint8_t> bytes(mqtt::size_of(conn.version, type, fields));
   mqtt::write(conn.version, type, fields, bytes.data());
+  if (is_suback && is_clustered_ && !is_interest_known(interest_version_)) {
+    wait_for_interest(slot, std::move(bytes), when);
+    return;
+  }
   send_bytes(slot, bytes, when);
 }
 

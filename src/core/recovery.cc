@@ -14,6 +14,7 @@
 #include "core/link_frame.h"
 #include "core/node_record.h"
 #include "core/session_record.h"
+#include "core/streams.h"
 #include "session/message_record.h"
 #include "topic/validate.h"
 
@@ -55,11 +56,13 @@ class Recovery {
   using Scanned = Result<void, store::StoreError>;
   Scanned read_node(std::uint8_t shards_wanted, Rng& rng);
   Scanned read_links();
+  Scanned read_streams();
   Scanned read_sessions();
   void read_page(const Row& row, const PageKey& key, RecoveredSession* session);
   Scanned read_journal();
   Scanned read_queues();
   Scanned read_retained();
+  void take_erasures(std::vector<std::pair<std::uint64_t, std::string>> erased);
   void take_journal_entry(std::uint8_t shard, std::uint64_t turn, JournalEntry entry);
   void read_queue_row(const Row& row);
   void read_block(SessionNumber number, const Row& row);
@@ -88,6 +91,8 @@ class Recovery {
   void change_shards();
   Scanned sweep_chunks();
   void settle_owed();
+  void place_streams();
+  std::size_t home_of(const RecoveredSession& session) const;
   void drop_unreferenced();
   Scanned write();
 
@@ -114,6 +119,8 @@ class Recovery {
   std::vector<std::uint64_t> last_session_;
   std::unordered_map<std::uint64_t, std::uint32_t> refs_;
   std::unordered_set<std::uint64_t> suspects_;  // chunks of sessions that are gone
+  std::map<std::pair<cluster::MemberNumber, std::uint8_t>, RecoveredInStream> in_streams_;
+  std::vector<RecoveredRun> runs_;
 
   // The session whose queue is being read.
   SessionNumber current_ = 0;
@@ -127,7 +134,7 @@ class Recovery {
 };
 
 Recovery::Scanned Recovery::read_node(std::uint8_t shards_wanted, Rng& rng) {
-  shards_wanted_ = std::clamp<std::uint8_t>(shards_wanted, 1, topic::SessionHandle::shards_max);
+  shards_wanted_ = std::clamp<std::uint8_t>(shards_wanted, 1, member_shard);
   std::uint8_t shards = shards_wanted_;
   node_.home_key = {rng.next()};
   node_is_new_ = true;
@@ -173,6 +180,54 @@ Recovery::Scanned Recovery::read_links() {
         }
         return true;
       });
+}
+
+// What other members have sent and want, and what they may not know of this node's last run.
+Recovery::Scanned Recovery::read_streams() {
+  auto scanned = store_.scan(Space::Meta, in_streams_prefix, "stream/in0", [&](const Row& row) {
+    std::optional<RecoveredInStream> stream;
+    if (row.state == RowState::Value) stream = parse_in_stream(as_text(row.key), row.value);
+    if (!stream) {
+      ++node_.corrupted;
+      return true;
+    }
+    in_streams_[{stream->member, stream->shard}] = std::move(*stream);
+    return true;
+  });
+  if (!scanned) return scanned;
+  scanned = store_.scan(Space::Meta, interest_prefix, "interest0", [&](const Row& row) {
+    std::optional<RecoveredInterest> interest;
+    if (row.state == RowState::Value) interest = parse_interest_key(as_text(row.key));
+    if (!interest) {
+      ++node_.corrupted;
+      return true;
+    }
+    RecoveredInStream& stream = in_streams_[{interest->member, interest->shard}];
+    stream.member = interest->member;
+    stream.shard = interest->shard;
+    stream.interest.push_back(std::move(interest->filter));
+    return true;
+  });
+  if (!scanned) return scanned;
+  return store_.scan(Space::Meta, out_streams_prefix, "stream/out0", [&](const Row& row) {
+    std::optional<RecoveredRun> run;
+    if (row.state == RowState::Value) run = parse_out_stream(as_text(row.key), row.value);
+    if (run) {
+      runs_.push_back(*run);
+    } else {
+      ++node_.corrupted;
+    }
+    return true;
+  });
+}
+
+// Each end of a stream belongs to one shard, that of its number where there are as many.
+void Recovery::place_streams() {
+  const std::size_t shards = node_.shards.size();
+  for (auto& [id, stream] : in_streams_) {
+    node_.shards[stream.shard % shards].in_streams.push_back(std::move(stream));
+  }
+  for (const RecoveredRun& run : runs_) node_.shards[run.shard % shards].runs.push_back(run);
 }
 
 Recovery::Scanned Recovery::read_sessions() {
@@ -543,33 +598,53 @@ void Recovery::write_state(RecoveredSession& session, const QueueState& before, 
   batch_.put(Space::Queue, queue_state_key(session.number), value);
 }
 
+// Erasures are kept where other members may still send what is older.
 Recovery::Scanned Recovery::read_retained() {
-  return store_.scan(Space::Retained, std::string_view(), std::string_view(), [&](const Row& row) {
-    const std::string_view key = as_text(row.key);
-    if (!is_counter(row.version)) {
-      // Nothing that is retained from now on could replace it.
-      ++node_.corrupted;
-      batch_.erase(Space::Retained, key);
-      return true;
-    }
-    node_.retained_version_base = std::max(node_.retained_version_base, row.version);
-    if (row.state == RowState::Erased) {
-      batch_.erase(Space::Retained, key);
-      return true;
-    }
+  std::vector<std::pair<std::uint64_t, std::string>> erased;  // version, key
+  const auto scanned =
+      store_.scan(Space::Retained, std::string_view(), std::string_view(), [&](const Row& row) {
+        const std::string_view key = as_text(row.key);
+        if (!is_counter(row.version)) {
+          // Nothing that is retained from now on could replace it.
+          ++node_.corrupted;
+          batch_.erase(Space::Retained, key);
+          return true;
+        }
+        const std::size_t split = std::min(key.find('\0'), key.size());
+        const std::string_view topic = key.substr(std::min(split + 1, key.size()));
+        if (row.state == RowState::Erased) {
+          erased.emplace_back(row.version, key);
+          return true;
+        }
+        std::optional<session::ParsedRecord> record;
+        if (row.state == RowState::Value) record = session::parse_message_record(row.value);
+        if (!record || split > name_size_max || record->message.topic != topic ||
+            !topic::check_name(topic, levels_max)) {
+          ++node_.corrupted;
+          return true;
+        }
+        retained_.put_version(key.substr(0, split), topic, row.value, record->message.expires_at,
+                              row.version);
+        ++node_.retained;
+        return true;
+      });
+  take_erasures(std::move(erased));
+  return scanned;
+}
+
+// The clock of versions goes on behind them, the oldest first.
+void Recovery::take_erasures(std::vector<std::pair<std::uint64_t, std::string>> erased) {
+  const bool keeps = !in_streams_.empty();
+  if (keeps) retained_.remember_erasures(erasures_max);
+  std::sort(erased.begin(), erased.end());
+  for (const auto& [version, key] : erased) {
     const std::size_t split = std::min(key.find('\0'), key.size());
-    const std::string_view topic = key.substr(std::min(split + 1, key.size()));
-    std::optional<session::ParsedRecord> record;
-    if (row.state == RowState::Value) record = session::parse_message_record(row.value);
-    if (!record || split > name_size_max || record->message.topic != topic ||
-        !topic::check_name(topic, levels_max)) {
-      ++node_.corrupted;
-      return true;
-    }
-    retained_.put(key.substr(0, split), topic, row.value, record->message.expires_at);
-    ++node_.retained;
-    return true;
-  });
+    const std::string_view text = key;
+    retained_.erase_version(text.substr(0, split), text.substr(std::min(split + 1, key.size())),
+                            version);
+    const bool is_old = erased.back().first - version > stamps_in(erasure_lifetime);
+    if (!keeps || is_old) batch_.erase(Space::Retained, key);
+  }
 }
 
 bool Recovery::is_anything_owed() const {
@@ -673,9 +748,18 @@ Recovery::Scanned Recovery::write() {
   return store_.sync();
 }
 
+std::size_t Recovery::home_of(const RecoveredSession& session) const {
+  const std::size_t shards = node_.shards.size();
+  if (session.mountpoint == stream_mountpoint) {
+    const std::optional<LinkInfo> link = parse_stream_client_id(session.client_id);
+    return link ? link->shard % shards : 0;
+  }
+  return home_shard(name_hash(node_.home_key, session.mountpoint, session.client_id), shards);
+}
+
 Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wanted, Rng& rng) {
-  for (auto step : {&Recovery::read_links, &Recovery::read_sessions, &Recovery::read_journal,
-                    &Recovery::read_queues, &Recovery::read_retained}) {
+  for (auto step : {&Recovery::read_links, &Recovery::read_streams, &Recovery::read_sessions,
+                    &Recovery::read_journal, &Recovery::read_queues, &Recovery::read_retained}) {
     if (node_.shards.empty()) {
       const auto read = read_node(shards_wanted, rng);
       if (!read) return failure(read.error());
@@ -693,9 +777,9 @@ Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wante
   }
   node_.sessions = sessions_.size();
   for (auto& [number, session] : sessions_) {
-    const std::uint64_t hash = name_hash(node_.home_key, session.mountpoint, session.client_id);
-    node_.shards[home_shard(hash, node_.shards.size())].sessions.push_back(std::move(session));
+    node_.shards[home_of(session)].sessions.push_back(std::move(session));
   }
+  place_streams();
   const auto written = write();
   if (!written) return failure(written.error());
   node_.first_ticket = tickets_ + 1;

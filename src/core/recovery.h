@@ -20,7 +20,6 @@ namespace vmq::core {
 struct RecoveredNode {
   std::vector<RecoveredShard> shards;
   HashKey home_key;
-  std::uint64_t retained_version_base = 0;
   std::uint64_t first_ticket = 1;  // for the shards
   std::uint64_t corrupted =
       0;  // records that could not be read; what they held is lost and counted

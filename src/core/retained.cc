@@ -1,8 +1,10 @@
 // Retained messages: the last message of a topic, kept for those who subscribe later. The index is
-// the node's; what changes is written to disk with a version, so that of two shards that change one
-// topic the later change wins there as it did in memory.
+// the node's; each change has a version, from a clock that follows the wall clock and what other
+// members have sent. So of two shards that change one topic the later change wins on disk as it did
+// in memory, and of two members everywhere (docs/decisions/0050).
 #include "base/expect.h"
 #include "core/shard.h"
+#include "session/expiry.h"
 #include "session/message_record.h"
 
 namespace vmq::core {
@@ -18,21 +20,42 @@ std::string retained_key(std::string_view mountpoint, std::string_view topic) {
 
 }  // namespace
 
-void Shard::retain(const Publication& publication, std::string_view mountpoint) {
+void Shard::retain(Publication& publication, std::string_view mountpoint) {
   const session::MessageView& view = publication.view;
+  publication.updates_retained = is_clustered_;
   const std::string key = retained_key(mountpoint, view.topic);
   if (view.payload.empty()) {  // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
-    std::uint64_t sequence = 0;
-    if (shared_.retained.erase(mountpoint, view.topic, sequence)) {
-      effects_.batch.erase_newer(store::Space::Retained, key, version_of(sequence));
-    }
+    const auto version = shared_.retained.erase(mountpoint, view.topic, next_stamp());
+    if (!version) return;
+    publication.stamp = last_stamp_ = *version;
+    effects_.batch.erase_newer(store::Space::Retained, key, *version);
     return;
   }
   record_.clear();
   session::append_message_record(view, record_);
   const topic::RetainedIndex::Put put =
-      shared_.retained.put(mountpoint, view.topic, record_, view.expires_at);
-  effects_.batch.put_newer(store::Space::Retained, key, version_of(put.sequence), record_);
+      shared_.retained.put(mountpoint, view.topic, record_, view.expires_at, next_stamp());
+  publication.stamp = last_stamp_ = put.version;
+  effects_.batch.put_newer(store::Space::Retained, key, put.version, record_);
+}
+
+// What another member retains, if nothing newer is known of the topic.
+void Shard::retain_from_member(const Publication& publication, std::string_view mountpoint) {
+  const session::MessageView& view = publication.view;
+  const std::string key = retained_key(mountpoint, view.topic);
+  if (view.payload.empty()) {
+    if (shared_.retained.erase_version(mountpoint, view.topic, publication.stamp)) {
+      effects_.batch.erase_newer(store::Space::Retained, key, publication.stamp);
+    }
+    return;
+  }
+  if (session::has_expired(view.expires_at, now_.wall)) return;
+  record_.clear();
+  session::append_message_record(view, record_);
+  if (shared_.retained.put_version(mountpoint, view.topic, record_, view.expires_at,
+                                   publication.stamp)) {
+    effects_.batch.put_newer(store::Space::Retained, key, publication.stamp, record_);
+  }
 }
 
 void Shard::send_retained(Session& session, const topic::ParsedFilter& filter,
@@ -144,7 +167,7 @@ bool Shard::expire_some_retained(std::size_t topics_max, std::size_t& expired) {
     // Just above the version of what expired, and below that of any message that took its place.
     effects_.batch.erase_newer(store::Space::Retained,
                                retained_key(retained.mountpoint, retained.topic),
-                               version_of(retained.sequence) + 1);
+                               retained.version + 1);
     ++expired;
   });
 }

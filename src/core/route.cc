@@ -2,6 +2,7 @@
 // are delivered to at once; each other shard gets one frame with the message and the names of its
 // receivers.
 #include <algorithm>
+#include <array>
 
 #include "base/expect.h"
 #include "core/shard.h"
@@ -11,31 +12,43 @@ namespace vmq::core {
 
 namespace {
 
-// One member of a share group: online ones first; an offline member's own queue only when nobody is
-// there.
-std::optional<topic::Subscriber> choose_member(std::span<const topic::Subscriber> members,
-                                               config::SharePolicy policy, Rng& rng,
-                                               topic::SessionHandle except) {
-  std::size_t online = 0;
-  std::size_t usable = 0;
-  for (topic::Subscriber member : members) {
-    if (member.handle() == except) continue;
-    ++usable;
-    if (member.online()) ++online;
-  }
-  // Without online members only sessions that keep their queue can take a message.
-  const bool any = online == 0 || policy == config::SharePolicy::Random;
-  const std::size_t count = any ? usable : online;
-  if (count == 0) return std::nullopt;
-  std::size_t chosen = static_cast<std::size_t>(rng.below(count));
-  for (topic::Subscriber member : members) {
-    if (member.handle() == except || (!any && !member.online())) continue;
-    if (chosen-- == 0) return member;
-  }
-  return std::nullopt;
+// How many members of a share group a subscriber stands for.
+std::uint32_t weight_of(topic::Subscriber member) {
+  if (!is_member(member.handle())) return 1;
+  return std::max<std::uint32_t>(member.subscription_identifier(), 1);
 }
 
 }  // namespace
+
+// One member of a share group: online ones first, and those of this node before the others where
+// the policy says so; an offline member's own queue only when nobody is there.
+std::optional<topic::Subscriber> Shard::choose_member(std::span<const topic::Subscriber> members,
+                                                      Choice choice, topic::SessionHandle except) {
+  const config::SharePolicy policy = config().share_policy;
+  // [is elsewhere][is online]
+  std::array<std::array<std::uint64_t, 2>, 2> count{};
+  for (topic::Subscriber member : members) {
+    if (member.handle() == except) continue;
+    count[is_member(member.handle()) ? 1 : 0][member.online() ? 1 : 0] += weight_of(member);
+  }
+  if (choice == Choice::Elsewhere) count[0] = {0, 0};
+  if (choice == Choice::Local || policy == config::SharePolicy::LocalOnly) count[1] = {0, 0};
+  // Without online members only sessions that keep their queue can take a message.
+  const bool is_random = policy == config::SharePolicy::Random;
+  const bool prefers_local = policy == config::SharePolicy::PreferLocal;
+  if (!is_random && count[0][1] + count[1][1] != 0) count[0][0] = count[1][0] = 0;
+  if (prefers_local && count[0][0] + count[0][1] != 0) count[1] = {0, 0};
+  const std::uint64_t total = count[0][0] + count[0][1] + count[1][0] + count[1][1];
+  if (total == 0) return std::nullopt;
+  std::uint64_t chosen = rng_.below(total);
+  for (topic::Subscriber member : members) {
+    if (member.handle() == except) continue;
+    if (count[is_member(member.handle()) ? 1 : 0][member.online() ? 1 : 0] == 0) continue;
+    if (chosen < weight_of(member)) return member;
+    chosen -= weight_of(member);
+  }
+  return std::nullopt;
+}
 
 std::size_t Shard::route(Publication& publication, const std::string* mountpoint,
                          const Session* publisher) {
@@ -48,9 +61,15 @@ std::size_t Shard::route(Publication& publication, const std::string* mountpoint
     route_.generation = publication.generation;
     find_route(topic, mountpoint, publisher, route_);
   }
-  if (!route_.groups.empty()) choose_members(route_);
+  if (!route_.groups.empty() && !publication.is_from_member) choose_members(route_);
+  if (publication.is_from_member && !route_.groups.empty()) {
+    // A member of each share group was chosen where the message came from.
+    route_.targets = route_.plain;
+    group_by_shard(route_);
+  }
   deliver_route(publication, route_);
-  return route_.targets.size();
+  if (publication.is_from_member) return route_.targets.size();
+  return route_.targets.size() + deliver_members(publication, route_);
 }
 
 void Shard::find_route(std::string_view topic, const std::string* mountpoint,
@@ -58,6 +77,7 @@ void Shard::find_route(std::string_view topic, const std::string* mountpoint,
   route.mountpoint = mountpoint;
   route.topic = topic;
   route.targets.clear();
+  route.nodes.clear();
   matches_.clear();
   shared_.subscriptions.match(*mountpoint, topic, matches_);
   route.is_reusable = true;
@@ -67,6 +87,10 @@ void Shard::find_route(std::string_view topic, const std::string* mountpoint,
   const topic::SessionHandle from =
       publisher == nullptr ? topic::SessionHandle{} : handle_of(*publisher);
   for (topic::Subscriber subscriber : matches_.plain) {
+    if (is_member(subscriber.handle())) {
+      note_member(subscriber, route);
+      continue;
+    }
     if (subscriber.no_local()) {
       route.is_reusable = false;
       if (subscriber.handle() == from) continue;  // [MQTT-3.8.3-3]
@@ -77,13 +101,27 @@ void Shard::find_route(std::string_view topic, const std::string* mountpoint,
   group_by_shard(route);
 }
 
+// A shard of another member wants it: once a member.
+void Shard::note_member(topic::Subscriber subscriber, Route& route) {
+  const cluster::MemberNumber number = member_of(subscriber.handle());
+  const InterestLevel level = subscriber.qos() == 0  ? InterestLevel::Qos0
+                              : subscriber.durable() ? InterestLevel::Durable
+                                                     : InterestLevel::Transient;
+  for (Route::Member& known : route.nodes) {
+    if (known.number != number) continue;
+    known.level = std::max(known.level, level);
+    return;
+  }
+  route.nodes.push_back({number, level});
+}
+
 // One member of each share group for this message.
 void Shard::choose_members(Route& route) {
   route.targets = route.plain;
   for (const topic::GroupMatch& group : route.groups) {
     const std::span<const topic::Subscriber> members(route.members.data() + group.first,
                                                      group.count);
-    const auto member = choose_member(members, config().share_policy, rng_, {});
+    const auto member = choose_member(members, Choice::ByPolicy, {});
     if (member) route.targets.push_back({*member, group.group + 1});
   }
   group_by_shard(route);
@@ -93,7 +131,7 @@ void Shard::choose_members(Route& route) {
 void Shard::group_by_shard(Route& route) {
   const auto shard_of = [](const Target& target) { return target.subscriber.handle().shard(); };
   route.parts.clear();
-  if (shared_.counters.size() > 1 && route.targets.size() > 1) {
+  if ((shared_.counters.size() > 1 || is_clustered_) && route.targets.size() > 1) {
     std::stable_sort(route.targets.begin(), route.targets.end(),
                      [&](const Target& a, const Target& b) { return shard_of(a) < shard_of(b); });
   }
@@ -113,6 +151,8 @@ void Shard::deliver_route(Publication& publication, const Route& route) {
     const std::span<const Target> there = targets.subspan(part.begin, part.end - part.begin);
     if (is_local(part.shard)) {
       deliver_run(publication, there);
+    } else if (part.shard == member_shard) {
+      for (const Target& target : there) deliver_to_share(publication, target);
     } else {
       forward(publication, part.shard, there);
     }
@@ -147,7 +187,7 @@ void Shard::reroute_share(std::uint32_t share, const session::MessageView& messa
   for (const topic::GroupMatch& group : matches_.groups) {
     if (group.group + 1 != share) continue;
     const auto member =
-        choose_member(matches_.members_of(group), config().share_policy, rng_, handle_of(from));
+        choose_member(matches_.members_of(group), Choice::ByPolicy, handle_of(from));
     if (!member) return;
     Route route;
     route.targets.assign(1, {*member, share});

@@ -44,6 +44,12 @@ const std::string* Shard::mountpoint(std::string_view text) {
 }
 
 Session& Shard::create_session(std::string_view mountpoint_text, std::string_view client_id) {
+  counters_.count(Plain::QueueSetup);
+  counters_.raise(Gauge::QueueProcesses);
+  return add_session(mountpoint_text, client_id);
+}
+
+Session& Shard::add_session(std::string_view mountpoint_text, std::string_view client_id) {
   std::uint32_t slot;
   if (free_sessions_.empty()) {
     slot = static_cast<std::uint32_t>(sessions_.size());
@@ -61,14 +67,13 @@ Session& Shard::create_session(std::string_view mountpoint_text, std::string_vie
   session.hash = name_hash(mountpoint_text, client_id);
   session.created_generation = shared_.subscriptions.generation();
   clients_.insert(session.hash, slot, [this](std::uint32_t s) { return sessions_[s]->hash; });
-  counters_.count(Plain::QueueSetup);
-  counters_.raise(Gauge::QueueProcesses);
   return session;
 }
 
 void Shard::end_session(Session& session) {
   VMQ_EXPECT(!session.is_online());
   for (const Subscription& subscription : session.subscriptions) {
+    count_interest(session, subscription, -1);
     shared_.subscriptions.unsubscribe(subscription.filter, handle_of(session));
   }
   session.subscriptions.clear();
@@ -166,6 +171,7 @@ void Shard::publish_will(Session& session) {
 // How long a session lives on without a connection; none: for ever.
 std::optional<Duration> Shard::lifetime_of(const Session& session) const {
   std::optional<Duration> after;
+  if (session.is_stream) return after;
   if (session.expiry_interval_s != mqtt::session_expiry_never) {
     after = seconds(session.expiry_interval_s);
   }
@@ -208,7 +214,8 @@ topic::Subscriber Shard::subscriber_of(const Session& session,
   return {handle_of(session), options};
 }
 
-void Shard::update_subscribers(const Session& session) {
+void Shard::update_subscribers(Session& session) {
+  recount_interest(session);
   for (const Subscription& subscription : session.subscriptions) {
     shared_.subscriptions.update(subscription.filter, subscriber_of(session, subscription));
   }
@@ -225,8 +232,10 @@ HookClient Shard::hook_client(Session& session) const {
 }
 
 void Shard::restore(RecoveredSession& recovered) {
-  Session& session = create_session(recovered.mountpoint, recovered.client_id);
-  counters_.count(Plain::QueueInitializedFromStorage);
+  const bool is_stream = recovered.mountpoint == stream_mountpoint;
+  Session& session = is_stream ? add_session(recovered.mountpoint, recovered.client_id)
+                               : create_session(recovered.mountpoint, recovered.client_id);
+  if (!is_stream) counters_.count(Plain::QueueInitializedFromStorage);
   session.version = recovered.version;
   session.clean = false;
   session.is_restored = true;
@@ -249,6 +258,10 @@ void Shard::restore(RecoveredSession& recovered) {
   session.durable->sent_end =
       was_online ? recovered.next_seq : std::min(recovered.sent_end, recovered.next_seq);
   for (std::uint64_t block : recovered.blocks) session.durable->blocks.push_back(block);
+  if (is_stream) {
+    restore_out_stream(recovered, session);
+    return;
+  }
   for (const RecoveredSession::Subscription& known : recovered.subscriptions) {
     const auto parsed = topic::parse_filter(known.filter, 0xffff);
     if (!parsed) continue;

@@ -30,6 +30,8 @@
 #include "core/on_command.h"
 #include "core/shard_core.h"
 #include "core/state.h"
+#include "core/stream_frame.h"
+#include "core/streams.h"
 #include "mqtt/decode.h"
 #include "mqtt/encode.h"
 #include "topic/function_view.h"
@@ -46,10 +48,9 @@ struct NodeShared {
   ConfigSnapshot config;  // at the start
   topic::SubscriptionIndex& subscriptions;
   topic::RetainedIndex& retained;
-  std::vector<Counters>& counters;          // one a shard; its size is the number of shards
-  HashKey home_key;                         // which shard a client id lives on
-  std::uint64_t retained_version_base = 0;  // above every version of a retained record on disk
-  const NodeValues* values = nullptr;       // null where there is no shell
+  std::vector<Counters>& counters;     // one a shard; its size is the number of shards
+  HashKey home_key;                    // which shard a client id lives on
+  const NodeValues* values = nullptr;  // null where there is no shell
 };
 
 struct ShardSetup {
@@ -118,6 +119,8 @@ struct RecoveredShard {
   std::uint64_t owed_turn = 0;           // the journal turn that holds them now
   std::vector<std::uint64_t> next_owed;  // by shard: number of the next frame to it
   std::vector<std::uint64_t> applied;    // by shard: frames from it up to this number are applied
+  std::vector<RecoveredInStream> in_streams;
+  std::vector<RecoveredRun> runs;  // of streams whose other end may not know the last run
 };
 
 // One message on its way through a shard: views of a packet, of a frame or of a Message. The
@@ -136,6 +139,16 @@ struct Publication {
     std::size_t header_size = 0;
   };
   std::array<std::array<Packet, 2>, 2> packets{};
+  // On its way to other members: [is matched there].
+  struct Remote {
+    session::MessageRef message;  // its payload is a StreamBody
+    session::StoredAt stored;
+  };
+  std::array<Remote, 2> remote;
+  std::uint64_t stamp = 0;        // 0: none yet
+  std::uint8_t hops = 0;          // StreamBody::hops
+  bool updates_retained = false;  // every member keeps it for its topic
+  bool is_from_member = false;    // it is not passed on
 
   const session::MessageRef& shared() {
     if (!message) message = session::Message::make(view);
@@ -162,6 +175,18 @@ struct Route {
   std::vector<topic::GroupMatch> groups;
   std::vector<topic::Subscriber> members;
   std::vector<Target> plain;
+  // Other members of the cluster that have takers, each once; share groups apart.
+  struct Member {
+    cluster::MemberNumber number = cluster::no_member;
+    InterestLevel level = InterestLevel::None;  // the highest of its shards'
+  };
+  std::vector<Member> nodes;
+};
+
+// Names a share group.
+struct ShareText {
+  std::string_view group;
+  std::string_view filter;
 };
 
 class Tracer;
@@ -198,6 +223,7 @@ class Shard {
   void touch(std::uint32_t slot);
   void resume(std::uint32_t slot);
   // Judges a packet by its head, before anything of it is buffered.
+  bool must_wait(const Connection& conn) const;
   bool is_size_allowed(Connection& conn, std::uint32_t slot, const mqtt::FrameHead& head);
 
   // --- one file a packet ---
@@ -267,6 +293,10 @@ class Shard {
   void choose_members(Route& route);
   void group_by_shard(Route& route);
   void deliver_route(Publication& publication, const Route& route);
+  enum class Choice : std::uint8_t { ByPolicy, Local, Elsewhere };
+  std::optional<topic::Subscriber> choose_member(std::span<const topic::Subscriber> members,
+                                                 Choice choice, topic::SessionHandle except);
+  static void note_member(topic::Subscriber subscriber, Route& route);
   void deliver_run(Publication& publication, std::span<const Target> targets);
   void deliver(Publication& publication, std::span<const Target> same_session);
   void deliver_qos0(Publication& publication, Session& session, bool retain,
@@ -298,7 +328,8 @@ class Shard {
   // A message that came through a share subscription and was not delivered goes to another member.
   void reroute_share(std::uint32_t share, const session::MessageView& message, const Session& from);
   // Stores or clears the retained message of the topic.
-  void retain(const Publication& publication, std::string_view mountpoint);
+  void retain(Publication& publication, std::string_view mountpoint);
+  void retain_from_member(const Publication& publication, std::string_view mountpoint);
   void send_retained(Session& session, const topic::ParsedFilter& filter,
                      const mqtt::SubscribeOptions& options, std::uint32_t identifier);
   enum class Replay : std::uint8_t {
@@ -315,10 +346,6 @@ class Shard {
   std::size_t retained_waiting_max() const;
   void sweep_retained();
   bool expire_some_retained(std::size_t topics_max, std::size_t& expired);
-  // Of a change of the retained index, on disk. Even: the number above is for its expiry.
-  std::uint64_t version_of(std::uint64_t sequence) const {
-    return shared_.retained_version_base + 2 * sequence;
-  }
   mqtt::ReasonCode subscribe(Session& session, const mqtt::SubscriptionView& subscription,
                              const topic::ParsedFilter& filter, std::uint32_t identifier,
                              bool& is_new);
@@ -338,6 +365,70 @@ class Shard {
   std::size_t counted_waiting(const Session& session) const;
   bool is_long(std::size_t waiting) const;
   bool is_short(std::size_t waiting) const;
+
+  // --- other members of the cluster (on_members.cc) ---
+  void on_members(const cluster::Members& members);
+  bool is_member_up(cluster::MemberNumber number) const;
+  void list_unlinked(std::vector<LinkInfo>& out) const;
+  void restore_streams(RecoveredShard& recovered);
+  void restore_out_stream(const RecoveredSession& recovered, Session& session);
+  std::uint64_t next_stamp();
+  // to them (out_stream.cc)
+  OutStream* out_stream(cluster::MemberNumber member);
+  OutStream& stream_of(const Session& session);
+  OutStream& make_out_stream(cluster::MemberNumber member, std::uint8_t shard);
+  void create_stream_session(OutStream& stream);
+  void end_stream_session(Session& session);
+  void drop_out_stream(OutStream& stream);
+  void note_run(OutStream& stream);
+  void send_frames(OutStream& stream, ByteView frames);
+  std::size_t deliver_members(Publication& publication, const Route& route);
+  // `keeps`: until it is confirmed; else now or never.
+  void deliver_member(Publication& publication, OutStream& stream, bool is_matched, bool keeps,
+                      const ShareText& share);
+  void deliver_to_share(Publication& publication, const Target& target);
+  void send_unnumbered(OutStream& stream, const session::MessageRef& body);
+  void enqueue_remote(OutStream& stream, Publication::Remote& remote, std::uint8_t qos);
+  void pump_stream(Session& session);
+  void write_publish(std::uint32_t slot, std::uint64_t number, const session::MessageRef& body);
+  void finish_confirmed(OutStream& stream);
+  void on_stream_answer(std::uint32_t slot, const StreamFrame& frame);
+  void open_stream(OutStream& stream, std::uint64_t applied);
+  void begin_out_stream(std::uint32_t slot, OutStream& stream);
+  void end_out_stream(OutStream& stream);
+  // from them (in_stream.cc)
+  InStream& in_stream(cluster::MemberNumber member, std::uint8_t shard);
+  InStream* find_in_stream(ConnId conn);
+  bool begin_link(std::uint32_t slot, const LinkInfo& link);
+  void end_link(std::uint32_t slot);
+  void refuse_stream(std::uint32_t slot, std::string_view reason);
+  Taken on_stream_bytes(std::uint32_t slot, ByteView bytes);
+  void on_stream_frame(std::uint32_t slot, const StreamFrame& frame);
+  void on_stream_open(std::uint32_t slot, InStream& stream, const TwoNumbers& numbers);
+  void on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fields);
+  void deliver_share(Publication& publication, const std::string* world, const ShareText& share);
+  void on_stream_slow(bool slow, const TwoNumbers& numbers);
+  void take_interest(InStream& stream, const InterestFrame& frame);
+  InterestLevel enter_interest(InStream& stream, const InterestFrame& frame);
+  void write_interest(InStream& stream, const InterestFrame& frame, bool durable);
+  void forget_interest(InStream& stream, topic::FilterId filter, InterestLevel level);
+  void drop_unnamed_interest(InStream& stream);
+  void drop_in_stream(InStream& stream);
+  void note_streams_applied();
+  // what our sessions want (interest.cc)
+  void count_interest(const Session& session, const Subscription& subscription, int by);
+  void count_interest(const Session& session, const Subscription& subscription, bool durable,
+                      bool online, int by);
+  void note_interest(topic::FilterId filter, const InterestCount& counts);
+  void recount_interest(Session& session);
+  void begin_interest();
+  void end_interest();
+  void begin_snapshot(OutStream& stream);
+  void continue_snapshot(OutStream& stream);
+  void send_interest();
+  bool is_sending_interest() const;
+  bool is_interest_known(std::uint64_t version) const;
+  void release_subacks();
 
   // --- other shards (on_peer.cc) ---
   void forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets);
@@ -361,6 +452,7 @@ class Shard {
   // --- sessions (sessions.cc) ---
   std::uint32_t find_session(std::string_view mountpoint, std::string_view client_id) const;
   Session& create_session(std::string_view mountpoint, std::string_view client_id);
+  Session& add_session(std::string_view mountpoint, std::string_view client_id);
   // Ends a session for good: subscriptions, queue and records go.
   void end_session(Session& session);
   // The connection is gone. `will`: fire it (at once or after its delay).
@@ -378,7 +470,7 @@ class Shard {
   const std::string* mountpoint(std::string_view text);
   topic::Subscriber subscriber_of(const Session& session, const Subscription& subscription) const;
   // Renews the durable and online marks of the session's entries in the index.
-  void update_subscribers(const Session& session);
+  void update_subscribers(Session& session);
 
   // --- the disk (durable_queue.cc, session_record.cc, on_stored.cc) ---
   void make_durable(Session& session);
@@ -428,7 +520,8 @@ class Shard {
     Patience,
     Sys,
     RetainedSweep,
-    Rearm  // sessions from `slot` on
+    Rearm,    // sessions from `slot` on
+    Interest  // a SUBACK has waited long enough
   };
   struct Timer {
     TimerKind kind = TimerKind::Sys;
@@ -518,6 +611,7 @@ class Shard {
   void send_ack(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,
                 mqtt::ReasonCode reason, When when);
   void send_bytes(std::uint32_t slot, ByteView bytes, When when);
+  void wait_for_interest(std::uint32_t slot, std::vector<std::uint8_t> suback, When when);
   void send_suback(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,
                    std::span<const std::uint8_t> codes, When when);
   void send_connack(std::uint32_t slot, const mqtt::ConnackFields& fields);
@@ -664,6 +758,25 @@ class Shard {
   };
   std::vector<Peer> peers_;
   KnownShare share_name_;
+
+  // Other members of the cluster. Few: they are searched from the front.
+  cluster::Members members_;
+  std::uint64_t run_ = 0;  // names this run of the process to other members
+  std::uint64_t last_stamp_ = 0;
+  std::vector<std::unique_ptr<OutStream>> out_streams_;
+  std::vector<std::unique_ptr<InStream>> in_streams_;
+  bool is_clustered_ = false;                                  // interest_ is kept
+  std::unordered_map<std::uint32_t, InterestCount> interest_;  // by FilterId
+  std::uint64_t interest_version_ = 0;
+  std::vector<std::uint8_t> interest_changes_;  // frames of this turn
+  struct WaitingSuback {
+    std::uint64_t version = 0;
+    Instant due{0};
+    ConnId conn;
+    std::vector<std::uint8_t> bytes;
+    When when = When::Now;
+  };
+  Ring<WaitingSuback> waiting_subacks_;
 
   Effects effects_;  // what the turn has made so far
 };

@@ -28,7 +28,9 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
     if (i < recovered.next_owed.size()) peers_[i].next_number = recovered.next_owed[i];
     if (i < recovered.applied.size()) peers_[i].applied = recovered.applied[i];
   }
+  run_ = rng_.next();
   for (RecoveredSession& session : recovered.sessions) restore(session);
+  restore_streams(recovered);
   resend_owed(std::move(recovered.owed), recovered.owed_turn);
   if (shard_ == 0) {
     begin_sys_rounds();
@@ -49,6 +51,8 @@ void Shard::begin_turn(Now now) {
 void Shard::end_turn(Effects& out) {
   if (!retained_ready_.empty()) continue_retained_jobs();
   note_applied();
+  note_streams_applied();
+  send_interest();
   settle_some();
   // What the turns that are given up said of the links is kept in the same batch.
   if (journal_.end_turn(effects_.batch) > 0 && peers_.size() > 1) save_links();
@@ -76,7 +80,7 @@ bool Shard::turn_is_full() const { return arena_.bytes_reserved() > limits_.turn
 void Shard::release_turn_memory() { arena_.reset(); }
 
 std::optional<Instant> Shard::next_deadline() const {
-  if (!retained_ready_.empty()) return now_.instant;
+  if (!retained_ready_.empty() || is_sending_interest()) return now_.instant;
   for (const Peer& peer : peers_) {
     if (!peer.out.empty()) return now_.instant;
   }
@@ -128,6 +132,8 @@ void ShardCore::on_http_publish(HttpPublish publish) {
 void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
 void ShardCore::on_config(ConfigChange change) { shard_->on_config(std::move(change)); }
 void ShardCore::on_timer() { shard_->on_timer(); }
+void ShardCore::on_members(const cluster::Members& members) { shard_->on_members(members); }
+void ShardCore::list_unlinked(std::vector<LinkInfo>& out) const { shard_->list_unlinked(out); }
 void ShardCore::on_shutdown() { shard_->on_shutdown(); }
 std::optional<Instant> ShardCore::next_deadline() const { return shard_->next_deadline(); }
 std::uint64_t ShardCore::turn_ticket() const { return shard_->turn_ticket(); }

@@ -78,6 +78,11 @@ class ShardCore {
   void on_load(bool is_overloaded);
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
+  // Who the members of the cluster are. A node that has joined nobody is never told.
+  void on_members(const cluster::Members& members);
+  // The streams of this shard to other members that have no connection. Whoever shells the core
+  // dials them: one connection each, given to on_accepted once both ends have proved who they are.
+  void list_unlinked(std::vector<LinkInfo>& out) const;
   // Answered among the effects, of this turn or of a later one.
   void on_http_publish(HttpPublish publish);
   // Everything that is due, bounded work a call.

@@ -19,7 +19,7 @@ constexpr std::size_t slowed_max = 4096;
 void Shard::slow_publisher(Session& session) {
   if (!publisher_.conn.is_valid() || session.no_patience_until > now_.instant) return;
   // Its own acknowledgements come over the connection that would be paused.
-  if (is_local(publisher_.shard) && publisher_.conn == session.conn) return;
+  if (publisher_.is_here() && is_local(publisher_.shard) && publisher_.conn == session.conn) return;
   if (session.slowed == nullptr) {
     session.slowed = std::make_unique<std::vector<Publisher>>();
     session.slowed_since = now_.instant;
@@ -31,7 +31,7 @@ void Shard::slow_publisher(Session& session) {
   if (slowed.size() >= slowed_max) return;
   if (std::find(slowed.begin(), slowed.end(), publisher_) != slowed.end()) return;
   slowed.push_back(publisher_);
-  if (is_local(publisher_.shard)) {
+  if (publisher_.is_here() && is_local(publisher_.shard)) {
     on_slow(publisher_.conn, true);
   } else {
     send_slow(publisher_, true);
@@ -42,7 +42,7 @@ void Shard::release_publishers(Session& session) {
   if (session.slowed == nullptr) return;
   const std::unique_ptr<std::vector<Publisher>> slowed = std::move(session.slowed);
   for (const Publisher& publisher : *slowed) {
-    if (is_local(publisher.shard)) {
+    if (publisher.is_here() && is_local(publisher.shard)) {
       on_slow(publisher.conn, false);
     } else {
       send_slow(publisher, false);
@@ -58,6 +58,15 @@ void Shard::lose_patience(Session& session) {
 }
 
 void Shard::send_slow(const Publisher& publisher, bool slow) {
+  if (!publisher.is_here()) {
+    OutStream* stream = out_stream(publisher.member);
+    if (stream == nullptr || !stream->is_open) return;
+    std::vector<std::uint8_t> frame;
+    append_stream_numbers(slow ? StreamKind::Slow : StreamKind::GoOn, publisher.shard,
+                          publisher.conn.value, frame);
+    send_frames(*stream, frame);
+    return;
+  }
   append_number_frame(slow ? FrameKind::Slow : FrameKind::GoOn, publisher.conn.value,
                       peers_[publisher.shard].out);
 }

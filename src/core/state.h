@@ -10,6 +10,7 @@
 
 #include "base/ring.h"
 #include "base/time.h"
+#include "cluster/members.h"
 #include "core/hooks.h"
 #include "core/ids.h"
 #include "core/journal.h"
@@ -49,10 +50,12 @@ struct ConnExtras {
   std::string traced_id;  // the client id, of a connection that is traced
 };
 
-// A connection that publishes, of any shard of this node.
+// A connection that publishes, of any shard of this node or of another member.
 struct Publisher {
   std::uint8_t shard = 0;
   ConnId conn;
+  cluster::MemberNumber member = cluster::no_member;  // another one: shard and conn are its
+  bool is_here() const { return member == cluster::no_member; }
   friend bool operator==(const Publisher&, const Publisher&) = default;
 };
 
@@ -62,6 +65,7 @@ struct Connection {
     Verifying,       // an Ask is out; CONNECT stays with the shell until the verdict
     Authenticating,  // AUTH packets go to and fro
     Online,          // has a session
+    Link,            // a stream of the cluster, and no client
     Closing,         // a Close is out; whatever still arrives is thrown away
   };
 
@@ -79,7 +83,8 @@ struct Connection {
   bool is_retained_ready = false;  // in Shard::retained_ready_
   bool request_problem_information = true;
   bool reauthenticating = false;
-  bool is_traced = false;  // what it reads and writes is noted
+  bool is_link = false;           // a stream of the cluster
+  bool is_traced = false;         // what it reads and writes is noted
   std::uint8_t asked_plugin = 0;  // of the chain of auth_on_register: whose verdict is awaited
   std::uint16_t listener = 0;
   std::uint16_t keep_alive_s = 0;         // 0: none
@@ -149,9 +154,12 @@ struct Session {
   mqtt::Version version = mqtt::Version::V311;
   bool clean = true;  // ends with its connection (expiry interval 0)
   bool has_user_name = false;
-  bool is_restored = false;              // it was there when the process started
-  bool inbound_is_from_disk = false;     // inbound_qos2 may name identifiers that are free by now
-  bool is_waiting_for_disk = false;      // in Shard::waiting_
+  bool is_restored = false;           // it was there when the process started
+  bool inbound_is_from_disk = false;  // inbound_qos2 may name identifiers that are free by now
+  bool is_waiting_for_disk = false;   // in Shard::waiting_
+  bool is_stream = false;             // holds what is owed to another member: no client's
+  bool is_counted_durable = false;    // in Shard::interest_
+  bool is_counted_online = false;
   std::uint64_t created_generation = 0;  // of the subscription index
   std::uint64_t backlog_end = 0;         // entries below had waited for this connection
   std::uint64_t hash = 0;

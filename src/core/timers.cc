@@ -38,6 +38,9 @@ void Shard::on_timer() {
       case TimerKind::Rearm:
         rearm_sessions(*timer);
         break;
+      case TimerKind::Interest:
+        release_subacks();
+        break;
     }
   }
 }
@@ -143,6 +146,7 @@ void Shard::sweep_timers() {
       case TimerKind::Sys:
       case TimerKind::RetainedSweep:
       case TimerKind::Rearm:
+      case TimerKind::Interest:
         break;
     }
     return true;

@@ -18,7 +18,7 @@
 namespace vmq::node {
 namespace {
 
-constexpr std::uint8_t shards_max = topic::SessionHandle::shards_max;
+constexpr std::uint8_t shards_max = core::member_shard;  // that number means another member
 
 std::uint64_t system_seed() {
   std::uint64_t seed = 0;
@@ -161,9 +161,8 @@ Node::Done Node::recover(core::RecoveredNode& recovered) {
 void Node::make_shards(core::RecoveredNode recovered) {
   const std::size_t count = recovered.shards.size();
   counters_ = std::vector<core::Counters>(count);
-  shared_ = std::make_unique<core::NodeShared>(
-      core::NodeShared{config_, *subscriptions_, *retained_, counters_, recovered.home_key,
-                       recovered.retained_version_base, &values_});
+  shared_ = std::make_unique<core::NodeShared>(core::NodeShared{
+      config_, *subscriptions_, *retained_, counters_, recovered.home_key, &values_});
   links_ = std::make_unique<ShardLinks>(wakers_);
   hasher_ = std::make_unique<Hasher>(
       Hasher::Options{std::max<std::size_t>(1, count / 4), 4096, config_->session.connect_timeout},

@@ -270,6 +270,10 @@ void ShardThread::publish(core::HttpPublish message, std::function<void(core::Ht
 }
 
 void ShardThread::log_note(const core::Note& note) {
+  if (note.what == core::Note::What::StreamRefused) {
+    world_.log.warning("stream_refused", {{"peer", note.peer}, {"reason", note.reason}});
+    return;
+  }
   const bool as_warning = core_.shard().config().log.keepalive_as_warning;
   world_.log.event(
       as_warning ? config::LogLevel::Warning : config::LogLevel::Debug, "keepalive_expired",

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
+#include <unordered_map>
+#include <utility>
 
 #include "base/expect.h"
 #include "topic/filter_objects.h"
@@ -95,8 +98,53 @@ struct RetainedIndex::World {
   RetainedPages pages;
 
   RetainedView view(const Retained& message) const {
-    return {mountpoint, message.topic(), message.blob_view(), message.expires_at, message.sequence};
+    return {mountpoint, message.topic(), message.blob_view(), message.expires_at, message.version};
   }
+};
+
+// The last messages that were taken out, so that an older one does not come back.
+class Erasures {
+ public:
+  std::size_t max = 0;  // how many are remembered
+
+  // 0: none is known.
+  RetainedIndex::Version of(std::string_view mountpoint, std::string_view topic) const {
+    if (versions_.empty()) return 0;
+    const auto found = versions_.find(key_of(mountpoint, topic));
+    return found == versions_.end() ? 0 : found->second;
+  }
+  void note(std::string_view mountpoint, std::string_view topic, RetainedIndex::Version version) {
+    if (max == 0) return;
+    std::string key = key_of(mountpoint, topic);
+    versions_[key] = version;
+    in_order_.emplace_back(version, std::move(key));
+    keep_max();
+  }
+  void forget(std::string_view mountpoint, std::string_view topic) {
+    if (!versions_.empty()) versions_.erase(key_of(mountpoint, topic));
+  }
+  void keep_max() {
+    for (; in_order_.size() > max; in_order_.pop_front()) {
+      const auto found = versions_.find(in_order_.front().second);
+      if (found != versions_.end() && found->second == in_order_.front().first) {
+        versions_.erase(found);
+      }
+    }
+  }
+  std::size_t bytes() const {
+    return in_order_.size() * (2 * sizeof(std::string) + 64);  // roughly, with their texts
+  }
+
+ private:
+  static std::string key_of(std::string_view mountpoint, std::string_view topic) {
+    std::string key(mountpoint);
+    key += '\0';
+    return key.append(topic);
+  }
+
+  std::unordered_map<std::string, RetainedIndex::Version> versions_;
+  // As they came; one that was erased again, or is there again, stands here too.
+  std::deque<std::pair<RetainedIndex::Version, std::string>> in_order_;
 };
 
 struct RetainedIndex::Worlds {
@@ -124,6 +172,7 @@ struct RetainedIndex::Worlds {
   // Where the expiry sweep goes on: a mountpoint and the lowest topic not looked at.
   std::string sweep_mountpoint;
   std::string sweep_topic;
+  Erasures erasures;
 };
 
 RetainedIndex::Worlds::~Worlds() {
@@ -196,13 +245,15 @@ RetainedIndex::RetainedIndex(HashKey key) : worlds_(std::make_unique<Worlds>(key
 
 RetainedIndex::~RetainedIndex() = default;
 
-RetainedIndex::Put RetainedIndex::put(std::string_view mountpoint, std::string_view topic,
-                                      ByteView blob, WallTime expires_at) {
-  const WriterGuard guard(lock_);
-  World& world = worlds_->make(mountpoint);
-  Retained* message = worlds_->find(world, topic);
-  const bool replaced = message != nullptr;
-  if (!replaced) {
+RetainedIndex::Version RetainedIndex::next_version(Version at_least) {
+  last_version_ = std::max(last_version_ + 2, (at_least + 1) & ~Version{1});
+  return last_version_;
+}
+
+// `message`: of the topic, null if there is none.
+void RetainedIndex::set(World& world, Retained* message, std::string_view topic, ByteView blob,
+                        WallTime expires_at, Version version) {
+  if (message == nullptr) {
     message = &worlds_->make(world, topic);
     world.pages.insert(*message);
   } else if (message->expires_at.ms != 0) {
@@ -211,19 +262,76 @@ RetainedIndex::Put RetainedIndex::put(std::string_view mountpoint, std::string_v
   worlds_->set_blob(*message, blob);
   message->expires_at = expires_at;
   if (expires_at.ms != 0) ++worlds_->expiring_count;
-  message->sequence = ++sequence_;
-  return {sequence_, replaced};
+  message->version = version;
 }
 
-bool RetainedIndex::erase(std::string_view mountpoint, std::string_view topic,
-                          std::uint64_t& sequence) {
+RetainedIndex::Put RetainedIndex::put(std::string_view mountpoint, std::string_view topic,
+                                      ByteView blob, WallTime expires_at, Version at_least) {
   const WriterGuard guard(lock_);
+  World& world = worlds_->make(mountpoint);
+  Retained* const message = worlds_->find(world, topic);
+  const Version version = next_version(at_least);
+  set(world, message, topic, blob, expires_at, version);
+  worlds_->erasures.forget(mountpoint, topic);
+  return {version, message != nullptr};
+}
+
+bool RetainedIndex::put_version(std::string_view mountpoint, std::string_view topic, ByteView blob,
+                                WallTime expires_at, Version version) {
+  const WriterGuard guard(lock_);
+  last_version_ = std::max(last_version_, (version + 1) & ~Version{1});
+  if (worlds_->erasures.of(mountpoint, topic) > version) return false;
+  World& world = worlds_->make(mountpoint);
+  Retained* const message = worlds_->find(world, topic);
+  if (message != nullptr) {
+    if (message->version > version) return false;
+    const ByteView known = message->blob_view();
+    if (message->version == version &&
+        !std::lexicographical_compare(known.begin(), known.end(), blob.begin(), blob.end())) {
+      return false;
+    }
+  }
+  set(world, message, topic, blob, expires_at, version);
+  worlds_->erasures.forget(mountpoint, topic);
+  return true;
+}
+
+bool RetainedIndex::take_out(std::string_view mountpoint, std::string_view topic) {
   World* const world = worlds_->find(mountpoint);
   if (world == nullptr || worlds_->find(*world, topic) == nullptr) return false;
   worlds_->erase(*world, world->pages.lower_bound(topic));
   worlds_->drop_if_empty(*world);
-  sequence = ++sequence_;
   return true;
+}
+
+std::optional<RetainedIndex::Version> RetainedIndex::erase(std::string_view mountpoint,
+                                                           std::string_view topic,
+                                                           Version at_least) {
+  const WriterGuard guard(lock_);
+  if (!take_out(mountpoint, topic) && worlds_->erasures.max == 0) return std::nullopt;
+  const Version version = next_version(at_least);
+  worlds_->erasures.note(mountpoint, topic, version);
+  return version;
+}
+
+bool RetainedIndex::erase_version(std::string_view mountpoint, std::string_view topic,
+                                  Version version) {
+  const WriterGuard guard(lock_);
+  last_version_ = std::max(last_version_, (version + 1) & ~Version{1});
+  if (worlds_->erasures.of(mountpoint, topic) >= version) return false;
+  if (const World* const world = worlds_->find(mountpoint)) {
+    const Retained* const message = worlds_->find(*world, topic);
+    if (message != nullptr && message->version >= version) return false;
+  }
+  take_out(mountpoint, topic);
+  worlds_->erasures.note(mountpoint, topic, version);
+  return true;
+}
+
+void RetainedIndex::remember_erasures(std::size_t max) {
+  const WriterGuard guard(lock_);
+  worlds_->erasures.max = max;
+  worlds_->erasures.keep_max();
 }
 
 bool RetainedIndex::get(std::string_view mountpoint, std::string_view topic, Visitor visit) const {
@@ -306,7 +414,8 @@ std::size_t RetainedIndex::count() const {
 
 std::size_t RetainedIndex::bytes() const {
   const WriterGuard guard(lock_);
-  std::size_t bytes = sizeof(Worlds) + worlds_->heap.bytes() + worlds_->default_world.pages.bytes();
+  std::size_t bytes = sizeof(Worlds) + worlds_->heap.bytes() +
+                      worlds_->default_world.pages.bytes() + worlds_->erasures.bytes();
   for (const auto& [mountpoint, world] : worlds_->others) {
     bytes += sizeof(World) + world.pages.bytes();
   }

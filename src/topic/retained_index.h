@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,8 +36,10 @@ struct RetainedView {
   std::string_view topic;
   ByteView blob;
   WallTime expires_at;  // 0: never
-  std::uint64_t sequence = 0;
+  std::uint64_t version = 0;
 };
+
+struct Retained;
 
 // A scan's place. Starts at the beginning; done() once there is no more.
 class RetainedCursor {
@@ -55,8 +58,11 @@ class RetainedCursor {
 // contents give the same order whatever the hash key is.
 class RetainedIndex {
  public:
+  // Versions order the changes of a topic: the highest stands. They are even, so that whoever
+  // writes them down has a place behind each.
+  using Version = std::uint64_t;
   struct Put {
-    std::uint64_t sequence = 0;  // grows with every put
+    Version version = 0;
     bool replaced = false;
   };
   using Visitor = FunctionView<void(const RetainedView&)>;
@@ -66,14 +72,21 @@ class RetainedIndex {
   RetainedIndex(const RetainedIndex&) = delete;
   RetainedIndex& operator=(const RetainedIndex&) = delete;
 
-  // Copies the blob. REQUIRES: a valid topic name.
-  Put put(std::string_view mountpoint, std::string_view topic, ByteView blob, WallTime expires_at);
-  // `sequence` orders the erasure among the puts, for whoever writes both down.
-  bool erase(std::string_view mountpoint, std::string_view topic, std::uint64_t& sequence);
-  bool erase(std::string_view mountpoint, std::string_view topic) {
-    std::uint64_t sequence;
-    return erase(mountpoint, topic, sequence);
-  }
+  // Copies the blob. Its version is above all that the index has seen, and `at_least` that.
+  // REQUIRES: a valid topic name.
+  Put put(std::string_view mountpoint, std::string_view topic, ByteView blob, WallTime expires_at,
+          Version at_least = 0);
+  // What somebody else has given a version. False: what is there, or the memory of an erasure, is
+  // newer. Of two with one version the greater blob stands, so that everybody ends with the same.
+  bool put_version(std::string_view mountpoint, std::string_view topic, ByteView blob,
+                   WallTime expires_at, Version version);
+  // The version of the erasure; nullopt: there was nothing, and erasures are not remembered.
+  std::optional<Version> erase(std::string_view mountpoint, std::string_view topic,
+                               Version at_least = 0);
+  bool erase_version(std::string_view mountpoint, std::string_view topic, Version version);
+  // From now on so many erasures are remembered, the last ones, so that an older message that comes
+  // late from somebody else stays away. 0: none.
+  void remember_erasures(std::size_t max);
   // Calls `visit` and returns true if the topic has a message. Expired ones are shown too: only the
   // caller knows the time.
   bool get(std::string_view mountpoint, std::string_view topic, Visitor visit) const;
@@ -95,10 +108,15 @@ class RetainedIndex {
   struct World;
   struct Worlds;
 
+  void set(World& world, Retained* message, std::string_view topic, ByteView blob,
+           WallTime expires_at, Version version);
+  bool take_out(std::string_view mountpoint, std::string_view topic);
+  Version next_version(Version at_least);
+
   HashKey key_;
   mutable WriterLock lock_;
   std::unique_ptr<Worlds> worlds_;
-  std::uint64_t sequence_ = 0;
+  Version last_version_ = 0;
 };
 
 }  // namespace vmq::topic

@@ -65,7 +65,7 @@ TEST_F(RetainedIndexTest, a_put_is_found_and_a_second_one_replaces_it) {
   EXPECT_EQ(blob("a/b"), "one");
   const RetainedIndex::Put second = put("a/b", "other");
   EXPECT_TRUE(second.replaced);
-  EXPECT_GT(second.sequence, first.sequence);
+  EXPECT_GT(second.version, first.version);
   EXPECT_EQ(blob("a/b"), "other");
   EXPECT_EQ(blob("a"), "none");
   EXPECT_EQ(index.count(), 1u);
@@ -80,6 +80,42 @@ TEST_F(RetainedIndexTest, an_erased_topic_is_gone) {
   EXPECT_EQ(index.count(), 1u);
 }
 
+TEST_F(RetainedIndexTest, of_versions_that_others_gave_the_highest_stands) {
+  const std::uint64_t known = put("a", "here").version;
+  EXPECT_FALSE(index.put_version("", "a", as_bytes("older"), {0}, known - 2));
+  EXPECT_TRUE(index.put_version("", "a", as_bytes("newer"), {0}, known + 10));
+  EXPECT_EQ(blob("a"), "newer");
+  EXPECT_FALSE(index.erase_version("", "a", known + 4));
+  // Of equal ones the greater bytes, whichever came first.
+  EXPECT_FALSE(index.put_version("", "a", as_bytes("alike"), {0}, known + 10));
+  EXPECT_TRUE(index.put_version("", "a", as_bytes("other"), {0}, known + 10));
+  EXPECT_FALSE(index.erase_version("", "a", known + 10));
+  // What is put here after that is above all that was seen.
+  EXPECT_GT(put("b").version, known + 10);
+  EXPECT_EQ(index.put("", "c", {}, {0}, known + 101).version, known + 102);
+  EXPECT_TRUE(index.erase_version("", "a", known + 200));
+  EXPECT_EQ(blob("a"), "none");
+}
+
+TEST_F(RetainedIndexTest, an_erasure_that_is_remembered_keeps_older_messages_away) {
+  put("a");
+  EXPECT_TRUE(index.erase_version("", "a", 100));
+  EXPECT_TRUE(index.put_version("", "a", as_bytes("back"), {0}, 50));  // nobody remembers
+  index.remember_erasures(2);
+  const auto erased = index.erase("", "a", 1000);
+  EXPECT_TRUE(index.erase("", "never there"));
+  EXPECT_FALSE(index.put_version("", "a", as_bytes("late"), {0}, *erased - 2));
+  EXPECT_TRUE(index.put_version("", "a", as_bytes("new"), {0}, *erased + 2));
+  // The oldest is forgotten first.
+  const auto x = index.erase("", "x");
+  EXPECT_TRUE(index.erase("", "y"));
+  EXPECT_TRUE(index.erase("", "z"));
+  EXPECT_TRUE(index.put_version("", "x", as_bytes("late"), {0}, *x - 2));
+  EXPECT_FALSE(index.put_version("", "y", as_bytes("late"), {0}, *x - 2));
+  index.remember_erasures(0);
+  EXPECT_TRUE(index.put_version("", "y", as_bytes("late"), {0}, *x - 2));
+}
+
 TEST_F(RetainedIndexTest, a_blob_may_be_empty_or_hold_any_bytes) {
   put("a", "");
   EXPECT_EQ(blob("a"), "");
@@ -87,11 +123,11 @@ TEST_F(RetainedIndexTest, a_blob_may_be_empty_or_hold_any_bytes) {
   EXPECT_EQ(blob("a"), std::string_view("\0x", 2));
 }
 
-TEST_F(RetainedIndexTest, a_view_carries_time_and_sequence) {
-  const auto sequence = put("a", "x", 1234).sequence;
+TEST_F(RetainedIndexTest, a_view_carries_time_and_version) {
+  const auto version = put("a", "x", 1234).version;
   EXPECT_TRUE(index.get("", "a", [&](const RetainedView& view) {
     EXPECT_EQ(view.expires_at.ms, 1234);
-    EXPECT_EQ(view.sequence, sequence);
+    EXPECT_EQ(view.version, version);
     EXPECT_EQ(view.topic, "a");
   }));
 }
@@ -226,7 +262,7 @@ TEST_P(RetainedModelTest, scans_agree_with_a_naive_matcher_while_topics_come_and
       EXPECT_EQ(put(topic, value).replaced, model.contains(topic));
       model[topic] = value;
     } else {
-      EXPECT_EQ(index.erase("", topic), model.erase(topic) > 0);
+      EXPECT_EQ(index.erase("", topic).has_value(), model.erase(topic) > 0);
     }
     if (step % 4 != 0) continue;
     const std::string filter = random_text(rng, {"a", "b", "", "$x", "+", "+", "ab", "#", "z"});

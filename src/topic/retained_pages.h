@@ -23,7 +23,7 @@ namespace vmq::topic {
 // replaced far more often.
 struct Retained {
   WallTime expires_at;
-  std::uint64_t sequence;
+  std::uint64_t version;
   std::uint8_t* blob;
   std::uint32_t blob_size;
   std::uint32_t world;

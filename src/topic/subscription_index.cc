@@ -334,6 +334,21 @@ void SubscriptionIndex::filter_text(FilterId id, std::string& filter, std::strin
   state.append_filter(id, filter);
 }
 
+void SubscriptionIndex::mountpoint_text(FilterId id, std::string& mountpoint) const {
+  const State& state = *state_;
+  const WriterGuard guard(state.lock);
+  if (state.directory.kind(object_of(id)) == ObjectDirectory::Kind::Group) {
+    id = state.directory.get<ShareGroup>(object_of(id))->place;
+  }
+  if (state.directory.kind(object_of(id)) == ObjectDirectory::Kind::Exact) {
+    mountpoint = state.directory.get<ExactFilter>(object_of(id))->mountpoint();
+    return;
+  }
+  const TrieNode* node = state.directory.get<TrieNode>(object_of(id));
+  while (node->kind != NodeKind::Root) node = state.directory.get<TrieNode>(node->parent);
+  mountpoint = node->name();
+}
+
 bool SubscriptionIndex::group_text(FilterId id, std::string& filter, std::string& group) const {
   const State& state = *state_;
   const WriterGuard guard(state.lock);

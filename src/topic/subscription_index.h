@@ -80,6 +80,8 @@ class SubscriptionIndex {
   std::optional<FilterId> find(const FilterKey& key) const;
   // The index holds the text, so that a session need not. REQUIRES: the caller has a subscription.
   void filter_text(FilterId id, std::string& filter, std::string& group) const;
+  // The world it stands in. REQUIRES: as above.
+  void mountpoint_text(FilterId id, std::string& mountpoint) const;
   // The same for a share group that a match found: false if it has ended since.
   bool group_text(FilterId id, std::string& filter, std::string& group) const;
   // The session's subscription as the index holds it; an invalid handle if there is none.

@@ -1,0 +1,54 @@
+// Several nodes that are one broker: each with its own disk, cables between them, and the word who
+// the members are, which a real cluster gets from its metadata.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cluster/members.h"
+#include "sim/cables.h"
+#include "sim/node.h"
+#include "store/memory_store.h"
+
+namespace vmq::sim {
+
+struct Host {
+  NodeOptions options;
+  std::unique_ptr<store::MemoryStore> store;
+  std::unique_ptr<Node> node;    // null: it is down
+  std::uint32_t down_steps = 0;  // until it starts again
+};
+
+class Swarm {
+ public:
+  explicit Swarm(std::vector<Host> hosts) : hosts_(std::move(hosts)), cables_(hosts_.size()) {}
+
+  std::size_t size() const { return hosts_.size(); }
+  Host& host(std::size_t index) { return hosts_[index]; }
+  // Null: it is down.
+  Node* node(std::size_t index) { return hosts_[index].node.get(); }
+  bool is_whole() const;
+
+  // Starts it on what its disk holds, and tells it who the members are.
+  void start(std::size_t index, Now now);
+  void crash(std::size_t index, store::CrashKind kind);
+  // Tells everybody who the members are: all hosts, or each only itself.
+  void tell_members(Now now, bool together = true);
+  // Turns of all nodes, steps of all disks and all cables until nothing moves at this time.
+  void settle(Now now);
+  void heal();
+  void check_invariants();
+
+  Cables& cables() { return cables_; }
+  Cables::Nodes nodes();
+
+ private:
+  cluster::Members members_for(std::size_t index) const;
+
+  std::vector<Host> hosts_;
+  Cables cables_;
+  bool is_together_ = true;
+};
+
+}  // namespace vmq::sim

@@ -1,0 +1,363 @@
+// From other members to this shard. Whoever sends has numbered what it keeps: a number that is not
+// above what was applied is left out, and what was applied stands in the batch of what it caused.
+// The confirmation goes out when that batch is durable. A message from another member is delivered
+// to the sessions of this node and never passed on, but for one: a share group whose last member
+// has gone meanwhile.
+#include <algorithm>
+
+#include "base/expect.h"
+#include "core/byte_io.h"
+#include "core/shard.h"
+#include "session/expiry.h"
+
+namespace vmq::core {
+
+namespace {
+
+// A share group's message is passed on at most so often, when its members go as fast as it comes.
+constexpr std::uint8_t hops_max = 3;
+
+}  // namespace
+
+InStream& Shard::in_stream(cluster::MemberNumber member, std::uint8_t shard) {
+  for (const auto& stream : in_streams_) {
+    if (stream->member == member && stream->shard == shard) return *stream;
+  }
+  in_streams_.push_back(std::make_unique<InStream>());
+  InStream& stream = *in_streams_.back();
+  stream.member = member;
+  stream.shard = shard;
+  return stream;
+}
+
+InStream* Shard::find_in_stream(ConnId conn) {
+  for (const auto& stream : in_streams_) {
+    if (stream->conn == conn) return stream.get();
+  }
+  return nullptr;
+}
+
+// --- both directions ---
+
+// A connection that carries a stream. False: it is of a member that is none.
+bool Shard::begin_link(std::uint32_t slot, const LinkInfo& link) {
+  Connection& conn = *connections_[slot];
+  conn.phase = Connection::Phase::Link;
+  if (members_.find(link.member) == nullptr) return false;
+  if (!link.is_outbound) {
+    InStream& stream = in_stream(link.member, link.shard);
+    if (find(stream.conn) != nullptr) drop(stream.conn.slot(), CloseHow::Abort);
+    stream.conn = id_of(conn, slot);
+    stream.is_open = false;
+    return true;
+  }
+  for (const auto& stream : out_streams_) {
+    if (stream->member != link.member || stream->shard != link.shard) continue;
+    begin_out_stream(slot, *stream);
+    return true;
+  }
+  return false;
+}
+
+// The connection of a stream is over.
+void Shard::end_link(std::uint32_t slot) {
+  Connection& conn = *connections_[slot];
+  if (conn.session != no_slot) {
+    const std::uint32_t session = conn.session;
+    conn.session = no_slot;
+    end_out_stream(stream_of(*sessions_[session]));
+    return;
+  }
+  InStream* stream = find_in_stream(id_of(conn, slot));
+  if (stream == nullptr) return;
+  stream->conn = ConnId{};
+  stream->is_open = false;
+}
+
+void Shard::refuse_stream(std::uint32_t slot, std::string_view reason) {
+  Note note{Note::What::StreamRefused, {}, {}, connections_[slot]->peer};
+  note.reason = reason;
+  effects_.notes.push_back(std::move(note));
+  drop(slot, CloseHow::Abort);
+}
+
+Taken Shard::on_stream_bytes(std::uint32_t slot, ByteView bytes) {
+  Connection& conn = *connections_[slot];
+  Taken taken;
+  while (taken.consumed < bytes.size()) {
+    if (conn.phase == Connection::Phase::Closing) return {bytes.size(), 0, false};
+    const bool is_inbound = conn.session == no_slot;
+    if (is_inbound && (conn.held >= limits_.held_max || store_congested_)) {
+      if (store_congested_) congested_.push_back(id_of(conn, slot));
+      conn.is_paused = taken.paused = true;
+      return taken;
+    }
+    const CutFrame cut = cut_stream_frame(bytes.subspan(taken.consumed));
+    if (cut.status == CutFrame::Status::Error) {
+      refuse_stream(slot, "malformed frame");
+      return {bytes.size(), 0, false};
+    }
+    if (cut.status == CutFrame::Status::NeedMore) {
+      taken.wanted = cut.wanted;
+      return taken;
+    }
+    conn.last_received = now_.instant;
+    if (is_inbound) {
+      on_stream_frame(slot, cut.frame);
+    } else {
+      on_stream_answer(slot, cut.frame);
+    }
+    taken.consumed += cut.frame.size;
+    counters_.count(Plain::ClusterBytesReceived, cut.frame.size);
+  }
+  return taken;
+}
+
+// --- what others send ---
+
+void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
+  InStream* stream = find_in_stream(id_of(*connections_[slot], slot));
+  VMQ_EXPECT(stream != nullptr);
+  if (frame.kind == StreamKind::Publish && stream->is_open) {
+    on_stream_publish(slot, *stream, frame.fields);
+    return;
+  }
+  if (frame.kind == StreamKind::Interest && stream->is_open) {
+    const std::optional<InterestFrame> interest = parse_interest(frame.fields);
+    if (!interest) {
+      refuse_stream(slot, "malformed interest");
+      return;
+    }
+    take_interest(*stream, *interest);
+    return;
+  }
+  const std::optional<TwoNumbers> numbers = stream_numbers(frame);
+  if (!numbers || stream->is_open == (frame.kind == StreamKind::Open)) {
+    refuse_stream(slot, "unexpected frame");
+    return;
+  }
+  switch (frame.kind) {
+    case StreamKind::Open:
+      on_stream_open(slot, *stream, *numbers);
+      return;
+    case StreamKind::InterestBegin:
+      ++stream->round;
+      return;
+    case StreamKind::InterestEnd:
+      drop_unnamed_interest(*stream);
+      return;
+    case StreamKind::InterestMark: {
+      std::vector<std::uint8_t> answer;
+      append_stream_numbers(StreamKind::InterestKnown, numbers->first, 0, answer);
+      send_bytes(slot, answer, stream->is_interest_written ? When::AfterBatch : When::Now);
+      return;
+    }
+    case StreamKind::Slow:
+    case StreamKind::GoOn:
+      on_stream_slow(frame.kind == StreamKind::Slow, *numbers);
+      return;
+    default:
+      refuse_stream(slot, "unexpected frame");
+  }
+}
+
+// Frames that this process has taken of a run that ended may not have been on the sender's disk:
+// it gives their numbers again, from `first` on.
+void Shard::on_stream_open(std::uint32_t slot, InStream& stream, const TwoNumbers& numbers) {
+  const auto [run, first] = numbers;
+  if (run != stream.run) {
+    stream.run = run;
+    stream.applied = std::min(stream.applied, first == 0 ? 0 : first - 1);
+    stream.is_applied_changed = true;
+  }
+  stream.is_open = true;
+  std::vector<std::uint8_t> answer;
+  append_stream_numbers(StreamKind::Opened, stream.applied, 0, answer);
+  send_bytes(slot, answer, When::AfterBatch);
+}
+
+void Shard::on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fields) {
+  if (fields.size() < 8) {
+    refuse_stream(slot, "malformed frame");
+    return;
+  }
+  const std::uint64_t number = load_be64(fields.data());
+  const std::optional<StreamBody> body = parse_stream_body(fields.subspan(8));
+  if (!body || !is_counter(body->stamp)) {
+    refuse_stream(slot, "malformed message");
+    return;
+  }
+  if (number != 0) {
+    if (number <= stream.applied) return;
+    stream.applied = number;
+    stream.is_applied_changed = true;
+  }
+  Publication publication;
+  publication.view = body->message;
+  publication.is_from_member = true;
+  publication.stamp = body->stamp;
+  publication.hops = body->hops;
+  const std::string* world = mountpoint(body->mountpoint);
+  if (body->updates_retained) {
+    retain_from_member(publication, *world);
+  }
+  if (!body->is_matched) return;
+  if (session::has_expired(publication.view.expires_at, now_.wall)) {
+    counters_.count(Plain::QueueMessageExpired);
+    return;
+  }
+  publisher_ = {stream.shard, ConnId{body->publisher}, stream.member};
+  if (body->group.empty()) {
+    route(publication, world, nullptr);
+  } else {
+    deliver_share(publication, world, {body->group, body->filter});
+  }
+  publisher_ = {};
+}
+
+// One of our members of the group; if there is none any more, one elsewhere.
+void Shard::deliver_share(Publication& publication, const std::string* world,
+                          const ShareText& share) {
+  publication.generation = shared_.subscriptions.generation();
+  publication.mountpoint = world;
+  const std::optional<topic::FilterId> id =
+      shared_.subscriptions.find({*world, share.filter, share.group});
+  if (!id) return;
+  matches_.clear();
+  shared_.subscriptions.match(*world, publication.view.topic, matches_);
+  for (const topic::GroupMatch& group : matches_.groups) {
+    if (group.group != id->value) continue;
+    const std::span<const topic::Subscriber> members = matches_.members_of(group);
+    std::optional<topic::Subscriber> member = choose_member(members, Choice::Local, {});
+    if (!member && publication.hops < hops_max) {
+      ++publication.hops;
+      publication.is_from_member = false;
+      publication.stamp = 0;
+      member = choose_member(members, Choice::Elsewhere, {});
+    }
+    if (!member) return;
+    Route route;
+    route.targets.assign(1, {*member, group.group + 1});
+    group_by_shard(route);
+    deliver_route(publication, route);
+    return;
+  }
+}
+
+// Somewhere there a subscriber has a long queue because of a publisher here, or has it no longer.
+void Shard::on_stream_slow(bool slow, const TwoNumbers& numbers) {
+  const auto [shard, conn] = numbers;
+  if (shard >= peers_.size()) return;
+  if (is_local(static_cast<std::uint8_t>(shard))) {
+    on_slow({conn}, slow);
+    return;
+  }
+  append_number_frame(slow ? FrameKind::Slow : FrameKind::GoOn, conn, peers_[shard].out);
+}
+
+// --- what others want ---
+
+void Shard::take_interest(InStream& stream, const InterestFrame& frame) {
+  if (frame.level != InterestLevel::None) {
+    const bool was_durable = enter_interest(stream, frame) == InterestLevel::Durable;
+    const bool is_durable = frame.level == InterestLevel::Durable;
+    if (is_durable != was_durable) write_interest(stream, frame, is_durable);
+    return;
+  }
+  const std::optional<topic::FilterId> id =
+      shared_.subscriptions.find({frame.mountpoint, frame.filter, frame.group});
+  const auto known = id ? stream.interest.find(id->value) : stream.interest.end();
+  if (known == stream.interest.end()) return;
+  forget_interest(stream, *id, known->second.level);
+  stream.interest.erase(known);
+}
+
+// Makes the sender a subscriber in our index. Returns the level it had before.
+InterestLevel Shard::enter_interest(InStream& stream, const InterestFrame& frame) {
+  const topic::FilterKey key{frame.mountpoint, frame.filter, frame.group};
+  const topic::SessionHandle handle = handle_of_member(stream.member, stream.shard);
+  topic::SubscriberOptions options;
+  options.qos = frame.level == InterestLevel::Qos0 ? 0 : 2;
+  options.durable = frame.level == InterestLevel::Durable;
+  options.online = frame.group.empty() || frame.online != 0;
+  // How many of the group's members are there, so that each of the cluster gets its part.
+  if (!frame.group.empty()) {
+    options.subscription_identifier =
+        std::min(frame.online, topic::Subscriber::subscription_identifier_max);
+  }
+  const topic::SubscribeResult result =
+      shared_.subscriptions.subscribe(key, topic::Subscriber(handle, options));
+  InStream::Interest& known = stream.interest[result.id.value];
+  const InterestLevel before = known.level;
+  known.level = frame.level;
+  known.round = stream.round;
+  return before;
+}
+
+void Shard::write_interest(InStream& stream, const InterestFrame& frame, bool durable) {
+  const std::string key = interest_key(
+      stream.member, stream.shard,
+      {std::string(frame.mountpoint), std::string(frame.filter), std::string(frame.group)});
+  if (durable) {
+    const std::uint8_t value[] = {1};
+    effects_.batch.put(store::Space::Meta, key, value);
+  } else {
+    effects_.batch.erase(store::Space::Meta, key);
+  }
+  stream.is_interest_written = true;
+}
+
+// REQUIRES: the stream has that interest. Takes it out of the index, and off the disk.
+void Shard::forget_interest(InStream& stream, topic::FilterId filter, InterestLevel level) {
+  if (level == InterestLevel::Durable) {
+    InterestFrame frame;
+    std::string text;
+    std::string group;
+    std::string world;
+    shared_.subscriptions.filter_text(filter, text, group);
+    shared_.subscriptions.mountpoint_text(filter, world);
+    frame.mountpoint = world;
+    frame.filter = text;
+    frame.group = group;
+    write_interest(stream, frame, false);
+  }
+  shared_.subscriptions.unsubscribe(filter, handle_of_member(stream.member, stream.shard));
+}
+
+// What a whole telling did not name is over.
+void Shard::drop_unnamed_interest(InStream& stream) {
+  for (auto at = stream.interest.begin(); at != stream.interest.end();) {
+    if (at->second.round == stream.round) {
+      ++at;
+      continue;
+    }
+    forget_interest(stream, topic::FilterId{at->first}, at->second.level);
+    at = stream.interest.erase(at);
+  }
+}
+
+// The member has left.
+void Shard::drop_in_stream(InStream& stream) {
+  if (find(stream.conn) != nullptr) drop(stream.conn.slot(), CloseHow::Abort);
+  ++stream.round;
+  drop_unnamed_interest(stream);
+  effects_.batch.erase(store::Space::Meta, in_stream_key(stream.member, stream.shard));
+  std::erase_if(in_streams_, [&](const auto& other) { return other.get() == &stream; });
+}
+
+// At the end of a turn.
+void Shard::note_streams_applied() {
+  for (const auto& stream : in_streams_) {
+    stream->is_interest_written = false;
+    if (!stream->is_applied_changed) continue;
+    stream->is_applied_changed = false;
+    effects_.batch.put(store::Space::Meta, in_stream_key(stream->member, stream->shard),
+                       in_stream_record(stream->run, stream->applied));
+    if (!stream->is_open || find(stream->conn) == nullptr) continue;
+    std::vector<std::uint8_t> frame;
+    append_stream_numbers(StreamKind::Confirm, stream->applied, 0, frame);
+    send_bytes(stream->conn.slot(), frame, When::AfterBatch);
+  }
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,159 @@
+#include "core/stream_frame.h"
+
+#include "core/byte_io.h"
+#include "session/message_record.h"
+#include "topic/validate.h"
+
+namespace vmq::core {
+
+namespace {
+
+constexpr std::uint8_t retained_flag = 1;
+constexpr std::uint8_t unmatched_flag = 2;
+constexpr std::uint8_t share_flag = 4;
+constexpr std::uint32_t levels_max = 0xffff;
+
+// How many numbers a frame of this kind has; none for a kind that is unknown or has other fields.
+std::optional<std::size_t> numbers_in(StreamKind kind) {
+  switch (kind) {
+    case StreamKind::InterestBegin:
+    case StreamKind::InterestEnd:
+      return 0;
+    case StreamKind::InterestMark:
+    case StreamKind::InterestKnown:
+    case StreamKind::Opened:
+    case StreamKind::Confirm:
+      return 1;
+    case StreamKind::Open:
+    case StreamKind::Slow:
+    case StreamKind::GoOn:
+      return 2;
+    case StreamKind::Publish:
+    case StreamKind::Interest:
+      break;
+  }
+  return std::nullopt;
+}
+
+bool is_kind(std::uint8_t value) {
+  return (value >= static_cast<std::uint8_t>(StreamKind::Open) &&
+          value <= static_cast<std::uint8_t>(StreamKind::GoOn)) ||
+         (value >= static_cast<std::uint8_t>(StreamKind::Opened) &&
+          value <= static_cast<std::uint8_t>(StreamKind::InterestKnown));
+}
+
+}  // namespace
+
+void append_stream_body(const StreamBody& body, std::vector<std::uint8_t>& to) {
+  ByteWriter out(to);
+  const bool is_shared = !body.group.empty();
+  out.u8(static_cast<std::uint8_t>((body.updates_retained ? retained_flag : 0) |
+                                   (body.is_matched ? 0 : unmatched_flag) |
+                                   (is_shared ? share_flag : 0)));
+  out.u8(body.hops);
+  out.u64(body.stamp);
+  out.u64(body.publisher);
+  out.text16(body.mountpoint);
+  if (is_shared) {
+    out.text16(body.group);
+    out.text16(body.filter);
+  }
+  session::append_message_record(body.message, to);
+}
+
+std::optional<StreamBody> parse_stream_body(ByteView bytes) {
+  ByteReader in(bytes);
+  StreamBody body;
+  const std::uint8_t flags = in.u8();
+  if ((flags & ~(retained_flag | unmatched_flag | share_flag)) != 0) return std::nullopt;
+  body.updates_retained = (flags & retained_flag) != 0;
+  body.is_matched = (flags & unmatched_flag) == 0;
+  body.hops = in.u8();
+  body.stamp = in.u64();
+  body.publisher = in.u64();
+  body.mountpoint = in.text16();
+  if ((flags & share_flag) != 0) {
+    body.group = in.text16();
+    body.filter = in.text16();
+    if (body.group.empty() || !topic::parse_filter(body.filter, levels_max)) return std::nullopt;
+  }
+  if (!in.ok()) return std::nullopt;
+  const auto record = session::parse_message_record(in.rest());
+  if (!record || record->size != in.rest().size()) return std::nullopt;
+  body.message = record->message;
+  if (!topic::check_name(body.message.topic, levels_max)) return std::nullopt;
+  return body;
+}
+
+void write_publish_head(std::uint64_t number, std::size_t body_size, std::uint8_t* to) {
+  store_be32(to, static_cast<std::uint32_t>(publish_head_size - 4 + body_size));
+  to[4] = static_cast<std::uint8_t>(StreamKind::Publish);
+  store_be64(to + stream_head_size, number);
+}
+
+void append_interest(const InterestFrame& interest, std::vector<std::uint8_t>& to) {
+  const std::size_t begin = to.size();
+  ByteWriter out(to);
+  out.u32(0);
+  out.u8(static_cast<std::uint8_t>(StreamKind::Interest));
+  out.u8(static_cast<std::uint8_t>(interest.level));
+  out.u32(interest.online);
+  out.text16(interest.mountpoint);
+  out.text16(interest.filter);
+  out.text16(interest.group);
+  store_be32(to.data() + begin, static_cast<std::uint32_t>(to.size() - begin - 4));
+}
+
+std::optional<InterestFrame> parse_interest(ByteView fields) {
+  ByteReader in(fields);
+  InterestFrame interest;
+  const std::uint8_t level = in.u8();
+  if (level > static_cast<std::uint8_t>(InterestLevel::Durable)) return std::nullopt;
+  interest.level = static_cast<InterestLevel>(level);
+  interest.online = in.u32();
+  interest.mountpoint = in.text16();
+  interest.filter = in.text16();
+  interest.group = in.text16();
+  if (!in.ok() || !in.rest().empty()) return std::nullopt;
+  const auto parsed = topic::parse_filter(interest.filter, levels_max);
+  if (!parsed || !parsed->share_group.empty()) return std::nullopt;
+  if (interest.group.find_first_of("/+#") != std::string_view::npos) return std::nullopt;
+  return interest;
+}
+
+void append_stream_numbers(StreamKind kind, std::uint64_t first, std::uint64_t second,
+                           std::vector<std::uint8_t>& to) {
+  const std::size_t count = *numbers_in(kind);
+  ByteWriter out(to);
+  out.u32(static_cast<std::uint32_t>(1 + 8 * count));
+  out.u8(static_cast<std::uint8_t>(kind));
+  if (count > 0) out.u64(first);
+  if (count > 1) out.u64(second);
+}
+
+CutFrame cut_stream_frame(ByteView bytes) {
+  CutFrame cut;
+  if (bytes.size() < stream_head_size) return cut;
+  const std::size_t size = std::size_t{4} + load_be32(bytes.data());
+  if (size < stream_head_size || size > stream_frame_max || !is_kind(bytes[4])) {
+    cut.status = CutFrame::Status::Error;
+    return cut;
+  }
+  cut.wanted = size;
+  if (bytes.size() < size) return cut;
+  cut.status = CutFrame::Status::Whole;
+  cut.frame = {static_cast<StreamKind>(bytes[4]),
+               bytes.subspan(stream_head_size, size - stream_head_size), size};
+  return cut;
+}
+
+std::optional<TwoNumbers> stream_numbers(const StreamFrame& frame) {
+  const std::optional<std::size_t> count = numbers_in(frame.kind);
+  if (!count || frame.fields.size() != 8 * *count) return std::nullopt;
+  TwoNumbers numbers;
+  if (*count > 0) numbers.first = load_be64(frame.fields.data());
+  if (*count > 1) numbers.second = load_be64(frame.fields.data() + 8);
+  return numbers;
+}
+
+}  // namespace vmq::core

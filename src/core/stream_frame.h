@@ -1,0 +1,104 @@
+// Frames between members of a cluster as bytes: docs/formats/stream-frames.md. A stream carries
+// those of one shard of one member to another member, and what that one answers. Who sends which
+// frame and when: out_stream.cc, in_stream.cc.
+//
+// A frame is `size u32 | kind u8 | fields`, where size counts what follows it. The frames of a
+// protocol version never change; a new one gets a new kind.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "session/message.h"
+
+namespace vmq::core {
+
+// On the wire: values never change.
+enum class StreamKind : std::uint8_t {
+  // From the sending shard.
+  Open = 1,           // run, first number of it: the beginning of every connection
+  Publish = 2,        // number (0: not kept), body
+  InterestBegin = 3,  // all of the sender's interest follows; what is not named until End is over
+  Interest = 4,       // one filter
+  InterestEnd = 5,
+  InterestMark = 6,  // a number that InterestKnown gives back
+  Slow = 7,          // shard and connection of a publisher that should pause
+  GoOn = 8,
+  // From the receiving shard.
+  Opened = 16,         // the number up to which it has applied frames
+  Confirm = 17,        // the same, later
+  InterestKnown = 18,  // what came before that mark is known and, as far as it must be, on disk
+};
+
+// What a sending shard's sessions want of a filter.
+enum class InterestLevel : std::uint8_t {
+  None = 0,
+  Qos0 = 1,       // nothing that would have to be kept
+  Transient = 2,  // QoS 1 or 2, by sessions that end with their connection
+  Durable = 3,    // QoS 1 or 2, by sessions that outlive it
+};
+
+struct InterestFrame {
+  InterestLevel level = InterestLevel::None;
+  std::uint32_t online = 0;  // of a share group: its connected members
+  std::string_view mountpoint;
+  std::string_view filter;  // without `$share/group/`
+  std::string_view group;   // empty: not shared
+};
+
+// What a Publish carries, and what is kept until it is confirmed.
+struct StreamBody {
+  std::uint64_t stamp = 0;      // of the sending shard's clock: grows with each message
+  std::uint64_t publisher = 0;  // connection of the sending shard, to be slowed down
+  bool updates_retained = false;
+  bool is_matched = true;  // false: only what is retained changes
+  std::uint8_t hops = 0;   // members that had no more takers in the share group
+  std::string_view mountpoint;
+  std::string_view group;   // not empty: for one member of this share group
+  std::string_view filter;  // of the share group
+  session::MessageView message;
+};
+
+inline constexpr std::size_t stream_head_size = 5;
+inline constexpr std::size_t publish_head_size = stream_head_size + 8;
+// A frame that is larger is not taken: the largest packet of MQTT and what comes with it.
+inline constexpr std::size_t stream_frame_max = (std::size_t{256} << 20) + (1u << 20);
+
+void append_stream_body(const StreamBody& body, std::vector<std::uint8_t>& to);
+std::optional<StreamBody> parse_stream_body(ByteView bytes);
+
+// The head of a Publish whose body has so many bytes. `to` has room for publish_head_size.
+void write_publish_head(std::uint64_t number, std::size_t body_size, std::uint8_t* to);
+void append_interest(const InterestFrame& interest, std::vector<std::uint8_t>& to);
+std::optional<InterestFrame> parse_interest(ByteView fields);
+// Frames that say up to two numbers; which ones follows from the kind.
+void append_stream_numbers(StreamKind kind, std::uint64_t first, std::uint64_t second,
+                           std::vector<std::uint8_t>& to);
+
+struct StreamFrame {
+  StreamKind kind = StreamKind::Open;
+  ByteView fields;
+  std::size_t size = 0;  // of all of it
+};
+
+struct CutFrame {
+  enum class Status : std::uint8_t { Whole, NeedMore, Error };
+  Status status = Status::NeedMore;
+  StreamFrame frame;
+  std::size_t wanted = 0;  // bytes that the frame needs; 0: not known yet
+};
+// Takes the first frame of `bytes`.
+CutFrame cut_stream_frame(ByteView bytes);
+
+struct TwoNumbers {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+};
+// Of every kind but Publish and Interest; nothing when the size is not the kind's.
+std::optional<TwoNumbers> stream_numbers(const StreamFrame& frame);
+
+}  // namespace vmq::core

@@ -1,0 +1,219 @@
+// Stories of several nodes that are one broker.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "tests/scenarios/cluster_stage.h"
+
+namespace vmq::sim {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class RandomShares : public ClusterStage {
+ protected:
+  void prepare(Host& host) override {
+    host.options.config.share_policy = config::SharePolicy::Random;
+  }
+};
+
+TEST_F(ClusterStage, a_publish_on_one_node_reaches_subscribers_on_the_others) {
+  Client& near = online("near", 0);
+  Client& far = online("far", 1);
+  Client& farther = online("farther", 2);
+  subscribe(near, "t/+", 0);
+  subscribe(far, "t/#", 1);
+  subscribe(farther, "t/a", 2);
+  Client& publisher = online("publisher", 0);
+  for (std::uint8_t qos = 0; qos < 3; ++qos) publisher.publish("t/a", std::to_string(qos), qos);
+  publisher.publish("other", "x", 1);
+  run();
+  EXPECT_THAT(payloads(near), ElementsAre("0", "1", "2"));
+  EXPECT_THAT(payloads(far), ElementsAre("0", "1", "2"));
+  EXPECT_THAT(payloads(farther), ElementsAre("0", "1", "2"));
+}
+
+TEST_F(ClusterStage, each_member_is_sent_a_message_once) {
+  for (int i = 0; i < 20; ++i) subscribe(online("s" + std::to_string(i), 2), "t", 1);
+  Client& publisher = online("publisher", 0);
+  publisher.publish("t", "one", 1);
+  run();
+  EXPECT_EQ(swarm.node(0)->counted(core::Plain::RouterMatchesRemote), 1u);
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_THAT(payloads(*clients[i]), ElementsAre("one"));
+}
+
+TEST_F(ClusterStage, an_absent_session_elsewhere_keeps_what_comes) {
+  Client& reader = durable("reader", 1);
+  subscribe(reader, "t", 1);
+  reader.cut();
+  run();
+  Client& publisher = online("publisher", 0);
+  publisher.publish("t", "kept", 1);
+  run();
+  join(reader, 1);
+  EXPECT_THAT(payloads(reader), ElementsAre("kept"));
+}
+
+TEST_F(ClusterStage, nothing_is_lost_while_a_member_is_down) {
+  Client& reader = durable("reader", 1);
+  subscribe(reader, "t", 2);
+  crash(1);
+  Client& publisher = online("publisher", 0);
+  for (int i = 0; i < 50; ++i) publisher.publish("t", std::to_string(i), i % 2 == 0 ? 1 : 2);
+  run();
+  EXPECT_THAT(publisher.acks, SizeIs(testing::Ge(50u)));
+  // Nor when the one that holds it for the other falls too.
+  crash(0, store::CrashKind::MachineLosesAll);
+  swarm.start(0, now);
+  swarm.start(1, now);
+  run();
+  join(reader, 1);
+  ASSERT_THAT(reader.received, SizeIs(50));
+  std::vector<std::string> got = payloads(reader);
+  std::sort(got.begin(), got.end());
+  EXPECT_EQ(std::unique(got.begin(), got.end()), got.end());
+}
+
+TEST_F(ClusterStage, a_split_heals_without_loss_and_without_copies) {
+  Client& reader = online("reader", 1);
+  subscribe(reader, "t", 2);
+  Client& publisher = online("publisher", 0);
+  split_off(1);
+  for (int i = 0; i < 30; ++i) publisher.publish("t", std::to_string(i), 2);
+  run();
+  EXPECT_THAT(payloads(reader), IsEmpty());
+  Rng rng(3);
+  swarm.cables().cut(swarm.nodes(), rng);
+  swarm.cables().cut(swarm.nodes(), rng);
+  swarm.heal();
+  run();
+  std::vector<std::string> wanted;
+  for (int i = 0; i < 30; ++i) wanted.push_back(std::to_string(i));
+  EXPECT_EQ(payloads(reader), wanted);
+}
+
+TEST_F(ClusterStage, what_is_retained_is_retained_everywhere) {
+  Client& publisher = online("publisher", 0);
+  publisher.publish("r/a", "old", 1, true);
+  publisher.publish("r/b", "gone", 0, true);
+  run();
+  Client& other = online("other", 2);
+  other.publish("r/a", "new", 1, true);
+  other.publish("r/b", "", 1, true);
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) {
+    Client& reader = online("reader" + std::to_string(at), at);
+    subscribe(reader, "r/#", 1);
+    EXPECT_THAT(payloads(reader), ElementsAre("new")) << at;
+    EXPECT_TRUE(reader.received.front().retain);
+  }
+}
+
+TEST_F(ClusterStage, of_two_retained_in_a_split_the_later_one_stands_everywhere) {
+  split_off(2);
+  Client& first = online("first", 2);
+  Client& second = online("second", 0);
+  first.publish("r", "early", 1, true);
+  run();
+  pass(milliseconds(5));
+  second.publish("r", "late", 1, true);
+  second.publish("s", "late", 1, true);
+  run();
+  pass(milliseconds(5));
+  first.publish("s", "", 1, true);
+  run();
+  swarm.heal();
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) {
+    Client& reader = online("reader" + std::to_string(at), at);
+    subscribe(reader, "#", 1);
+    EXPECT_THAT(payloads(reader), ElementsAre("late")) << at;
+  }
+}
+
+// Under shared_subscription_policy = random.
+TEST_F(RandomShares, a_share_group_spans_nodes_and_gets_each_message_once) {
+  std::vector<Client*> members;
+  for (std::size_t i = 0; i < 6; ++i) {
+    members.push_back(&online("m" + std::to_string(i), i % hosts));
+    subscribe(*members.back(), "$share/g/t", 1);
+  }
+  Client& publisher = online("publisher", 1);
+  for (int i = 0; i < 600; ++i) {
+    publisher.publish("t", std::to_string(i), 1);
+    if (i % 10 == 9) run();
+  }
+  run();
+  std::size_t sum = 0;
+  for (Client* member : members) {
+    EXPECT_GT(member->received.size(), 40u);
+    sum += member->received.size();
+  }
+  EXPECT_EQ(sum, 600u);
+}
+
+TEST_F(ClusterStage, a_share_group_prefers_members_of_the_node) {
+  Client& here = online("here", 1);
+  Client& there = online("there", 0);
+  subscribe(here, "$share/g/t", 1);
+  subscribe(there, "$share/g/t", 1);
+  Client& publisher = online("publisher", 1);
+  for (int i = 0; i < 20; ++i) publisher.publish("t", std::to_string(i), 1);
+  run();
+  EXPECT_THAT(here.received, SizeIs(20));
+  EXPECT_THAT(there.received, IsEmpty());
+}
+
+TEST_F(ClusterStage, a_share_group_goes_on_with_those_that_are_left) {
+  Client& here = online("here", 0);
+  Client& there = online("there", 1);
+  subscribe(here, "$share/g/t", 1);
+  subscribe(there, "$share/g/t", 1);
+  there.disconnect();
+  run();
+  Client& publisher = online("publisher", 2);
+  for (int i = 0; i < 20; ++i) publisher.publish("t", std::to_string(i), 1);
+  run();
+  EXPECT_THAT(here.received, SizeIs(20));
+}
+
+TEST_F(ClusterStage, who_has_gone_is_sent_nothing_any_more) {
+  Client& reader = online("reader", 1);
+  subscribe(reader, "t", 1);
+  reader.disconnect();
+  run();
+  Client& publisher = online("publisher", 0);
+  publisher.publish("t", "x", 1);
+  run();
+  EXPECT_EQ(swarm.node(0)->counted(core::Plain::RouterMatchesRemote), 0u);
+}
+
+TEST_F(ClusterStage, a_node_that_starts_again_learns_what_is_wanted) {
+  Client& reader = online("reader", 1);
+  for (int i = 0; i < 100; ++i) reader.subscribe("t/" + std::to_string(i), 1);
+  run();
+  crash(0);
+  swarm.start(0, now);
+  run();
+  Client& publisher = online("publisher", 0);
+  publisher.publish("t/42", "x", 1);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("x"));
+}
+
+TEST_F(ClusterStage, members_that_part_owe_each_other_nothing) {
+  Client& reader = durable("reader", 1);
+  subscribe(reader, "t", 1);
+  swarm.tell_members(now, false);
+  run();
+  Client& publisher = online("publisher", 0);
+  publisher.publish("t", "x", 1);
+  run();
+  EXPECT_THAT(reader.received, IsEmpty());
+  EXPECT_EQ(swarm.host(0).store->count(store::Space::Queue), 0u);
+}
+
+}  // namespace
+}  // namespace vmq::sim
