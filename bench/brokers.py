@@ -15,6 +15,8 @@ READY_TIMEOUT_S = 60
 # The same for all: large enough that no window is what is measured, small enough that mosquitto's
 # lists of messages in flight, which it searches from the front, are not.
 INFLIGHT_MAX = 1000
+# What carries MQTT: the options of vmq-bench for it.
+CARRIERS = {"tcp": [], "tls": ["--tls"], "ws": ["--ws"], "wss": ["--tls", "--ws"]}
 
 
 class BrokerError(Exception):
@@ -25,6 +27,14 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def make_certificate(directory):
+    """server.pem and server.key: P-256, signed by itself."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=bench",
+                    "-keyout", "server.key", "-out", "server.pem"],
+                   cwd=directory, check=True, capture_output=True)
 
 
 def answers_connect(port):
@@ -43,9 +53,10 @@ def answers_connect(port):
 class Running:
     """A started broker. Use as a context: leaving it stops the process."""
 
-    def __init__(self, name, command, port, directory):
+    def __init__(self, name, command, port, directory, carried):
         self.name = name
-        self.port = port
+        self.plain_port = port
+        self.carrier, self.port = carried
         self.directory = directory
         self._log = open(directory / "log", "ab")
         began = time.monotonic()
@@ -56,7 +67,7 @@ class Running:
         self.ready_s = time.monotonic() - began
 
     def _await_ready(self, began):
-        while not answers_connect(self.port):
+        while not answers_connect(self.plain_port):
             if self._process.poll() is not None:
                 raise BrokerError(f"ended with {self._process.returncode}: {self._last_words()}")
             if time.monotonic() - began > READY_TIMEOUT_S:
@@ -96,13 +107,20 @@ class Running:
 class Contender:
     """How one broker is started. `sync` is None when a row stores nothing, else always or off."""
 
+    is_plain = False  # takes part over TCP only
+
     def __init__(self, name, program):
         self.name = name
         self.program = str(program)
 
-    def start(self, directory, sync=None):
+    def start(self, directory, sync=None, carrier="tcp"):
+        """Every broker has a plain listener too: it tells when the broker is ready."""
         port = free_port()
-        return Running(self.name, self.command(directory, port, sync), port, directory)
+        carried = (carrier, port if carrier == "tcp" else free_port())
+        if carrier in ("tls", "wss"):
+            make_certificate(directory)
+        return Running(self.name, self.command(directory, port, sync, carried), port, directory,
+                       carried)
 
 
 class Mosquitto(Contender):
@@ -110,10 +128,17 @@ class Mosquitto(Contender):
         done = subprocess.run([self.program, "-h"], capture_output=True, text=True)
         return done.stdout.splitlines()[0]
 
-    def command(self, directory, port, sync):
+    def command(self, directory, port, sync, carried):
         lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "log_type error",
                  f"user {getpass.getuser()}", "set_tcp_nodelay true", "max_queued_messages 0",
                  f"max_inflight_messages {INFLIGHT_MAX}"]
+        carrier, carrier_port = carried
+        if carrier != "tcp":
+            lines.append(f"listener {carrier_port} 127.0.0.1")
+        if carrier in ("ws", "wss"):
+            lines.append("protocol websockets")
+        if carrier in ("tls", "wss"):
+            lines += [f"certfile {directory}/server.pem", f"keyfile {directory}/server.key"]
         if sync is not None:
             # There is no durability per message to switch on: it saves its whole memory now and
             # then (by default every half hour) and at the end.
@@ -140,7 +165,7 @@ class VerneMQ(Contender):
     def version(self):
         return f"this build, {self.program}"
 
-    def command(self, directory, port, sync):
+    def command(self, directory, port, sync, carried):
         acl = directory / "vmq.acl"
         acl.write_text("topic #\n")
         passwd = directory / "vmq.passwd"
@@ -154,6 +179,15 @@ class VerneMQ(Contender):
                  f"max_inflight_messages = {INFLIGHT_MAX}",
                  "max_online_messages = -1", "max_offline_messages = -1",
                  f"message_store.sync = {sync or 'always'}"]
+        carrier, carrier_port = carried
+        kind = {"tcp": "tcp", "tls": "ssl", "ws": "ws", "wss": "wss"}[carrier]
+        if carrier != "tcp":
+            lines += [f"listener.{kind}.carrier = 127.0.0.1:{carrier_port}",
+                      f"listener.{kind}.allowed_protocol_versions = 3,4,5"]
+        if carrier in ("tls", "wss"):
+            lines += [f"listener.{kind}.certfile = {directory}/server.pem",
+                      f"listener.{kind}.keyfile = {directory}/server.key",
+                      f"listener.{kind}.tls_version = tlsv1.2,tlsv1.3"]
         config = directory / "vernemq.conf"
         config.write_text("\n".join(lines) + "\n")
         (directory / "data").mkdir(exist_ok=True)
@@ -164,18 +198,22 @@ class VerneMQ(Contender):
 
 
 class Relay(Contender):
+    is_plain = True
+
     def version(self):
         return "bare epoll relay, no MQTT beyond routing"
 
-    def command(self, directory, port, sync):
+    def command(self, directory, port, sync, carried):
         return [self.program, str(port)]
 
 
 class Peer(Contender):
+    is_plain = True
+
     def version(self):
         return self.program
 
-    def command(self, directory, port, sync):
+    def command(self, directory, port, sync, carried):
         return shlex.split(self.program.format(port=port, dir=directory))
 
     def save(self, running):

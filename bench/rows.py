@@ -25,6 +25,8 @@ class Sizes:
     wide_fanout: int
     wide_pairs: int
     paced_rate: int
+    carried_storm: int  # over TLS and WebSocket
+    carried_idle: int
     ahead: int  # -1: the tool chooses
 
     def timed(self):
@@ -35,31 +37,35 @@ class Sizes:
         return Sizes(seconds=seconds, filters=1_000_000, retained=100_000, storm=15_000,
                      idle=10_000, idle_filters=20, queued=200_000, queues=100, sessions=100_000,
                      wide_fanout=1000, wide_pairs=1000, paced_rate=10_000,
-                     ahead=-1)
+                     carried_storm=2000, carried_idle=2000, ahead=-1)
 
     @staticmethod
     def quick():
         return Sizes(seconds=0.2, filters=500, retained=200, storm=100, idle=50, idle_filters=3,
                      queued=300, queues=10, sessions=60, wide_fanout=20, wide_pairs=20,
-                     paced_rate=500, ahead=20)
+                     paced_rate=500, carried_storm=60, carried_idle=40, ahead=20)
 
 
 class Row:
     """One load, started on a fresh broker each time."""
 
-    def __init__(self, name, label, arguments, *, aims=None, sync=None, without=frozenset()):
+    def __init__(self, name, label, arguments, *, aims=None, sync=None, without=frozenset(),
+                 carrier="tcp"):
         self.name = name
         self.label = label
         self.arguments = arguments
         self.aims = aims or {}
         self.sync = sync
         self.without = without
+        self.carrier = carrier
 
-    def suits(self, broker_name):
-        return broker_name not in self.without
+    def suits(self, contender):
+        if self.carrier != "tcp" and contender.is_plain:
+            return False
+        return contender.name not in self.without
 
     def run(self, contender, directory, tool):
-        with contender.start(directory, self.sync) as running:
+        with contender.start(directory, self.sync, self.carrier) as running:
             report = tool.run(running, self.arguments, self.label)
         return self.results(report) if report else {}
 
@@ -175,6 +181,26 @@ def load_rows(sizes, common):
     return made
 
 
+def carried_rows(sizes, common, mqtt):
+    """The same loads over what may carry MQTT; TCP's are rows already, but for the connections."""
+    made = []
+    for carrier, what in (("tcp", ""), ("tls", "TLS "), ("ws", "WS "), ("wss", "WSS ")):
+        if carrier != "tcp":
+            for scenario, shape in (("fanout", "1:100"), ("pairwise", "50:50")):
+                for qos in (0, 1):
+                    made.append(Row(f"{carrier}-{scenario}-q{qos}",
+                                    f"{what}{scenario} {shape} QoS {qos}",
+                                    [scenario, shape, "-q", qos, *sizes.timed(), *common],
+                                    carrier=carrier))
+        made.append(PhasesRow(f"{carrier}-connect", f"{what}storm {short(sizes.carried_storm)}",
+                              ["connect", sizes.carried_storm, "-V", mqtt], phases=("connect",),
+                              carrier=carrier))
+        made.append(MemoryRow(f"{carrier}-memory", f"{what}memory",
+                              ["idle", sizes.carried_idle, "-V", mqtt], without=FORGETFUL,
+                              carrier=carrier))
+    return made
+
+
 def all_rows(sizes, mqtt):
     common = ["-s", PAYLOAD_BYTES, "-V", mqtt]
     timed = sizes.timed()
@@ -207,4 +233,5 @@ def all_rows(sizes, mqtt):
             without=FORGETFUL, aims={"": "the disk"}),
         RestartRow("restart", "ready after kill -9", sessions, sync="always", without=FORGETFUL,
                    aims={"": "2 s"}),
+        *carried_rows(sizes, common, mqtt),
     ]
