@@ -4,6 +4,7 @@
 #include "daemon/arguments.h"
 #include "daemon/config_words.h"
 #include "daemon/import_word.h"
+#include "daemon/ping.h"
 #include "daemon/places.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"

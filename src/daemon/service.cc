@@ -181,16 +181,6 @@ int stop_running(const std::string& config_file) {
   return 0;
 }
 
-int ping_running(const std::string& config_file) {
-  const std::optional<std::string> path = pid_path(config_file);
-  if (path && running_pid(*path)) {
-    std::puts("pong");
-    return 0;
-  }
-  if (path) complain("Node is not responding to pings.");
-  return 1;
-}
-
 int print_pid(const std::string& config_file) {
   const std::optional<pid_t> pid = pid_of_node(config_file);
   if (!pid) return 1;

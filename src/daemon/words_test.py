@@ -91,6 +91,26 @@ class WordsTest(unittest.TestCase):
         self.expect(self.word("stop"), 0, "ok\n")
         self.assertEqual(self.daemon.process.wait(timeout=30), 0)
 
+    def test_a_node_that_does_not_answer_is_not_pinged_although_it_runs(self):
+        self.daemon.start()
+        os.kill(self.daemon.process.pid, signal.SIGSTOP)
+        try:
+            result = self.word("ping")
+        finally:
+            os.kill(self.daemon.process.pid, signal.SIGCONT)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("Node is not responding to pings.\n", result.stderr)
+        self.assertIn(f"Process {self.daemon.process.pid} runs", result.stderr)
+        self.assertIn("did not answer within 5 s", result.stderr)
+        self.expect(self.word("ping"), 0, "pong\n")
+
+    def test_a_ping_without_a_way_in_says_so_and_one_without_a_socket_asks_the_lock(self):
+        self.daemon.start()
+        result = self.word("ping", VERNEMQ_ADMIN_SOCKET=self.daemon.conf + ".none")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("does not take questions", result.stderr)
+        self.expect(self.word("ping", VERNEMQ_ADMIN_SOCKET="off"), 0, "pong\n")
+
     def test_console_takes_the_switches_of_scripts(self):
         result = subprocess.Popen(
             [smoke_test.PROGRAM, "console", "-noshell", "-noinput", "-c", self.daemon.conf],
