@@ -1,9 +1,14 @@
 #include "node/log.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -54,7 +59,34 @@ bool is_plain(std::string_view text) {
   return true;
 }
 
+// A line with its priority in front. It comes as the line number of the message's source, which no
+// pattern of ours shows, plus one, because a message without a source has none.
+class PriorityFormatter : public spdlog::formatter {
+ public:
+  explicit PriorityFormatter(std::string pattern)
+      : pattern_(std::move(pattern)), rest_(pattern_, spdlog::pattern_time_type::utc) {}
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& to) override {
+    to.push_back('<');
+    to.push_back(static_cast<char>('0' + message.source.line - 1));
+    to.push_back('>');
+    rest_.format(message, to);
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<PriorityFormatter>(pattern_);
+  }
+
+ private:
+  const std::string pattern_;
+  spdlog::pattern_formatter rest_;
+};
+
 }  // namespace
+
+bool is_journal(int fd, const char* journal_stream) {
+  struct stat found {};
+  if (journal_stream == nullptr || ::fstat(fd, &found) != 0) return false;
+  return std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino) == journal_stream;
+}
 
 std::string_view level_name(LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
 
@@ -105,18 +137,23 @@ struct Log::Sinks {
   std::optional<Syslog> syslog;
   LogLevel syslog_level = LogLevel::Debug;
 
+  static const char* pattern_of(LogFormat format) {
+    return format == LogFormat::Json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
+                                     : "%Y-%m-%dT%H:%M:%S.%eZ %v";
+  }
   void add(Logger known_as, spdlog::sink_ptr sink, LogFormat format) {
     auto logger = std::make_shared<spdlog::logger>("vernemq", std::move(sink));
     logger->set_level(spdlog::level::trace);
-    logger->set_pattern(format == LogFormat::Json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
-                                                  : "%Y-%m-%dT%H:%M:%S.%eZ %v",
-                        spdlog::pattern_time_type::utc);
+    logger->set_pattern(pattern_of(format), spdlog::pattern_time_type::utc);
     logger->flush_on(spdlog::level::trace);
     targets.push_back({std::move(known_as), std::move(logger), format});
   }
   void add_console(LogFormat format, LogLevel level_min) {
     add({"console", level_min, "standard_io", ""},
         std::make_shared<spdlog::sinks::stdout_sink_mt>(), format);
+    if (is_journal(STDOUT_FILENO, std::getenv("JOURNAL_STREAM"))) {
+      targets.back().logger->set_formatter(std::make_unique<PriorityFormatter>(pattern_of(format)));
+    }
   }
   // The reason when the file cannot be opened.
   std::string add_file(const std::string& name, const std::string& path,
@@ -134,7 +171,9 @@ struct Log::Sinks {
       const std::string text = target.format == LogFormat::Json
                                    ? json_event(level, name, fields, suppressed)
                                    : text_event(level, name, fields, suppressed);
-      target.logger->log(spdlog::level::info, spdlog::string_view_t(text.data(), text.size()));
+      const spdlog::source_loc priority{"", severity_of(level) + 1, ""};
+      target.logger->log(priority, spdlog::level::info,
+                         spdlog::string_view_t(text.data(), text.size()));
     }
     if (syslog && level >= syslog_level)
       syslog->write(level, text_event(level, name, fields, suppressed));

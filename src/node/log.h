@@ -3,6 +3,9 @@
 //
 //   2026-01-31T12:00:00.123Z [warning] accept_paused error="Too many open files" shard=3
 //
+// Where the console is systemd's journal, a line begins with its priority, as <4> for a warning
+// (sd-daemon(3)), which the journal takes off.
+//
 // Log events, not prose; never payloads, never passwords. An event that repeats is cut short: after
 // `burst_max` of one name within `window` the rest is counted, and the next one that is written
 // says how many there were.
@@ -93,6 +96,10 @@ class Log {
 };
 
 std::string_view level_name(config::LogLevel level);
+
+// Whether the descriptor is the stream that `journal_stream`, the variable JOURNAL_STREAM of
+// systemd.exec(5), names as DEVICE:INODE. Another one inherits the variable, too.
+bool is_journal(int fd, const char* journal_stream);
 
 // An event as it stands behind the time, in each format. For tests too.
 std::string text_event(config::LogLevel level, std::string_view name, LogFields fields,

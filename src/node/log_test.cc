@@ -1,9 +1,12 @@
 #include "node/log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -55,6 +58,68 @@ TEST(LogEvent, a_clients_text_cannot_forge_a_line_in_either_format) {
   EXPECT_EQ(json_event(LogLevel::Info, "n", {{"id", evil}, {"k", 1}}, 0),
             "\"level\":\"info\",\"event\":\"n\","
             "\"id\":\"x\\u000a[error] forged \\\"y\\\" \\u007f\",\"k\":1");
+}
+
+// The console as a file in place of standard output, for as long as it lives.
+class Console {
+ public:
+  explicit Console(const std::string& path) : before_(::dup(STDOUT_FILENO)) {
+    std::fflush(stdout);
+    const int file = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    ::dup2(file, STDOUT_FILENO);
+    ::close(file);
+  }
+  ~Console() {
+    std::fflush(stdout);
+    ::dup2(before_, STDOUT_FILENO);
+    ::close(before_);
+    ::unsetenv("JOURNAL_STREAM");
+  }
+  static void be_the_journal(ino_t off_by) {
+    struct stat found {};
+    ::fstat(STDOUT_FILENO, &found);
+    ::setenv("JOURNAL_STREAM",
+             (std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino + off_by)).c_str(),
+             1);
+  }
+
+ private:
+  const int before_;
+};
+
+TEST_F(LogTest, lines_for_the_journal_begin_with_their_priority) {
+  config_.console = config::LogConsole::Console;
+  config_.error_enabled = false;
+  for (const auto format : {config::LogFormat::Text, config::LogFormat::Json}) {
+    config_.console_format = format;
+    {
+      const Console console(folder_ + "/console.log");
+      Console::be_the_journal(0);
+      Log log(config_);
+      log.error("first");
+      log.event(LogLevel::Emergency, "second");
+      log.info("third");
+    }
+    const std::string all = text("console.log");
+    EXPECT_EQ(lines(all), 3u);
+    EXPECT_EQ(all.rfind("<3>", 0), 0u) << all;
+    EXPECT_NE(all.find("\n<0>"), all.npos) << all;
+    EXPECT_NE(all.find("\n<6>"), all.npos) << all;
+    EXPECT_NE(all.find("third"), all.npos) << all;
+  }
+}
+
+TEST_F(LogTest, a_console_that_is_not_the_journals_has_no_priorities) {
+  config_.console = config::LogConsole::Console;
+  config_.error_enabled = false;
+  {
+    const Console console(folder_ + "/console.log");
+    Console::be_the_journal(1);
+    Log(config_).error("first");
+  }
+  EXPECT_EQ(text("console.log").substr(0, 2), "20");
+  EXPECT_FALSE(is_journal(STDOUT_FILENO, nullptr));
+  EXPECT_FALSE(is_journal(STDOUT_FILENO, "nonsense"));
 }
 
 TEST_F(LogTest, a_loggers_level_changes_while_it_runs_and_outlives_a_rotation) {

@@ -17,9 +17,6 @@ namespace {
 
 constexpr std::size_t datagram_max = 8192;
 
-// From debug, 7, to emergency, 0.
-int severity_of(config::LogLevel level) { return 7 - static_cast<int>(level); }
-
 }  // namespace
 
 std::string syslog_line(const config::SyslogConfig& config, config::LogLevel level,

@@ -35,6 +35,9 @@ class Syslog {
   std::string problem_;
 };
 
+// From debug, 7, to emergency, 0.
+inline int severity_of(config::LogLevel level) { return 7 - static_cast<int>(level); }
+
 // One datagram. `is_remote`: with the name of the host.
 std::string syslog_line(const config::SyslogConfig& config, config::LogLevel level,
                         std::chrono::system_clock::time_point at, std::string_view host,
