@@ -13,7 +13,9 @@ constexpr Arg kShowArgs[] = {
     field("session_pid", "A name of the connection, unique while the node runs."),
     field("is_offline", "Whether there is no connection."),
     field("is_online", "Whether there is a connection."),
-    field("statename", "online, offline, wait_for_offline or drain."),
+    field(
+        "statename",
+        "online or offline. Nothing is waited for here: wait_for_offline and drain do not occur."),
     field("deliver_mode", "Always fanout: one client id has one connection."),
     field("offline_messages", "Messages that wait for a client that is away."),
     field("online_messages", "Messages that wait for a client that is connected."),
