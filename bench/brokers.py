@@ -114,6 +114,16 @@ class Contender:
         self.program = str(program)
 
     def start(self, directory, sync=None, carrier="tcp"):
+        """A broker that does not start, perhaps because somebody was quicker to take its port, gets
+        two more chances."""
+        for last in (False, False, True):
+            try:
+                return self.start_once(directory, sync, carrier)
+            except BrokerError:
+                if last:
+                    raise
+
+    def start_once(self, directory, sync, carrier):
         """Every broker has a plain listener too: it tells when the broker is ready."""
         port = free_port()
         carried = (carrier, port if carrier == "tcp" else free_port())
