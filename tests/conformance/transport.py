@@ -190,12 +190,17 @@ class Refused:
         pass
 
 
+def carried(raw):
+    """The connected socket with the transport on it."""
+    stream = TlsSocket(raw) if IS_TLS else raw
+    return WebSocket(stream) if IS_WEBSOCKET else stream
+
+
 def connect(port, timeout):
     raw = socket.create_connection(("127.0.0.1", port), timeout)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        stream = TlsSocket(raw) if IS_TLS else raw
-        return WebSocket(stream) if IS_WEBSOCKET else stream
+        return carried(raw)
     except (ssl.SSLError, OSError):
         if IS_TLS or IS_WEBSOCKET:
             raw.close()

@@ -1,6 +1,7 @@
 """Connections that mean harm. Each kind takes a connected socket and a random source, does its
 worst, and returns; the caller closes the socket, politely or not. None asks for a session that
 outlives its connection, and none retains, so that whatever memory is left over is a leak."""
+import ssl
 import struct
 
 import meter
@@ -209,9 +210,48 @@ KINDS = [random_bytes, mutations, mutations, mutations, truncations, huge_length
          deaf_asker, takeover, wills]
 
 
+def attack_carrier(port, rng):
+    """Never gets to MQTT: no handshake, or one that is cut or damaged on its way."""
+    link = meter.dial_bare(port, 5)
+    try:
+        if meter.transport.IS_TLS:
+            first = client_hello()
+        else:
+            first = meter.transport.upgrade_request(more="X-Long: " + "x" * rng.randrange(6000)
+                                                    + "\r\n")
+        way = rng.randrange(4)
+        if way == 0:
+            first = rng.randbytes(rng.choice((1, 5, 300, 20000)))
+        elif way == 1:
+            first = first[:rng.randrange(len(first))]
+        elif way == 2:
+            first = mutated(rng, first)
+        bounded_sends(link, first)
+        meter.drain(link, rng.choice((0, 0.002)))
+        return "carrier"
+    except OSError:
+        return "cut"
+    finally:
+        link.close()
+
+
+def client_hello():
+    arriving, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        meter.transport.client_context().wrap_bio(arriving, leaving).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return leaving.read()
+
+
 def attack(port, rng):
     """One hostile connection, from its beginning to its end."""
-    link = meter.dial(port, 5)
+    if meter.transport.NAME != "tcp" and rng.random() < 0.25:
+        return attack_carrier(port, rng)
+    try:
+        link = meter.dial(port, 5)
+    except OSError:
+        return "cut"
     try:
         kind = rng.choice(KINDS)
         kind(link, rng)

@@ -8,6 +8,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "conformance"))
 import mqtt_wire as wire  # noqa: E402
+import transport  # noqa: E402
 
 TIMEOUT = 60
 KIB = 1024
@@ -62,13 +63,18 @@ def kib(size):
 sources = itertools.cycle(range(1, 250))
 
 
-def dial(port, timeout=TIMEOUT):
+def dial_bare(port, timeout=TIMEOUT):
+    """Connected, but without TLS and WebSocket even where they carry MQTT."""
     link = socket.socket()
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link.settimeout(timeout)
     link.bind((f"127.0.1.{next(sources)}", 0))
     link.connect(("127.0.0.1", port))
     return link
+
+
+def dial(port, timeout=TIMEOUT):
+    return transport.carried(dial_bare(port, timeout))
 
 
 def take(link, count):
@@ -143,10 +149,15 @@ class Witness:
 
 def drain(link, quiet=0.0):
     """Throws away what has come. False once the connection has ended."""
-    while select.select([link], [], [], quiet)[0]:
-        try:
+    patience = link.gettimeout()
+    link.settimeout(0.001)  # What has come may be TLS's own: recv would wait for more.
+    try:
+        while select.select([link], [], [], quiet)[0]:
             if not link.recv(65536):
                 return False
-        except OSError:
-            return False
+    except TimeoutError:
+        pass
+    except OSError:
+        return False
+    link.settimeout(patience)
     return True
