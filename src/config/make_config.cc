@@ -179,9 +179,14 @@ constexpr std::array<std::string_view, 24> kFacilities = {
     "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
     "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7"};
 
+// log.level stands in front of every place where the log goes.
+LogLevel level_of_place(const Settings& settings, LogLevel own) {
+  return std::max(own, pick(settings, "log.level", kSyslogLevels));
+}
+
 void read_syslog(const Settings& settings, SyslogConfig& syslog) {
   syslog.enabled = settings.flag("log.syslog");
-  syslog.level = pick(settings, "log.syslog.level", kSyslogLevels);
+  syslog.level = level_of_place(settings, pick(settings, "log.syslog.level", kSyslogLevels));
   syslog.is_rfc5424 = settings.text("log.syslog.format") == "rfc5424";
   const auto facility =
       std::find(kFacilities.begin(), kFacilities.end(), settings.text("log.syslog.facility"));
@@ -199,7 +204,7 @@ void read_syslog(const Settings& settings, SyslogConfig& syslog) {
 
 void read_log(const Settings& settings, LogConfig& log) {
   log.console = pick(settings, "log.console", kLogConsoles);
-  log.level = pick(settings, "log.console.level", kLogLevels);
+  log.level = level_of_place(settings, pick(settings, "log.console.level", kLogLevels));
   log.console_file = settings.text("log.console.file");
   log.console_format = pick(settings, "log.console.console.format", kLogFormats);
   log.console_file_format = pick(settings, "log.console.file.format", kLogFormats);

@@ -212,6 +212,15 @@ TEST(MakeConfig, log_rotation_and_syslog_arrive) {
   EXPECT_EQ(log.syslog.protocol, "tcp");
 }
 
+TEST(MakeConfig, the_level_of_the_log_bounds_those_of_its_places) {
+  const LogConfig high = config_of("log.level = warning\nlog.console.level = debug\n").log;
+  EXPECT_EQ(high.level, LogLevel::Warning);
+  EXPECT_EQ(high.syslog.level, LogLevel::Warning);
+  const LogConfig low = config_of("log.level = info\nlog.syslog.level = error\n").log;
+  EXPECT_EQ(low.level, LogLevel::Info);
+  EXPECT_EQ(low.syslog.level, LogLevel::Error);
+}
+
 TEST(MakeConfig, storage_keys_of_vernemq_are_mapped) {
   EXPECT_EQ(config_of("platform_data_dir = /d\n").message_store.directory, "/d/message_store");
   EXPECT_EQ(config_of("vmq_generic_msg_store.store_dir = /s\n").message_store.directory,

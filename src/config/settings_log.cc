@@ -14,8 +14,8 @@ constexpr Setting kLogSettings[] = {
     {"log.console.level", Type::Enum, "info", kPlain, Built::Works,
      "From which level on lines are logged.",
      "debug|info|notice|warning|error|critical|alert|emergency"},
-    {"log.template", Type::Enum, "extended", kHidden, Built::NotBuilt,
-     "Extended = time [level] pid mfa:line: msg; simple = time level: msg.", "simple|extended"},
+    {"log.template", Type::Enum, "extended", kHidden, Built::Ignored,
+     "Whether lines show the Erlang process and function that wrote them.", "simple|extended"},
     {"log.console.file", Type::File, VMQ_LOG_DIR "/console.log", kPlain, Built::Works,
      "The log file."},
     {"log.console.console.format", Type::Enum, "text", kPlain, Built::Works,
@@ -64,7 +64,8 @@ constexpr Setting kLogSettings[] = {
      "udp|tcp|tls"},
     {"log.syslog.remote.tls.cafile", Type::File, kUnset, kPlain, Built::NotBuilt,
      "CA file, required for tls."},
-    {"log.level", Type::Enum, "all", kHidden, Built::NotBuilt, "Primary logger level.",
+    {"log.level", Type::Enum, "all", kHidden, Built::Works,
+     "What is below it is logged nowhere, whatever the level of a place.",
      "all|debug|info|warning|error"},
 };
 
