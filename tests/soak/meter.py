@@ -101,9 +101,10 @@ def clients(port, hellos, batch=200):
     links = []
     hellos = iter(hellos)
     while chunk := list(itertools.islice(hellos, batch)):
-        fresh = [dial(port) for _ in chunk]
-        for link, hello in zip(fresh, chunk):
-            link.sendall(hello)
+        fresh = []
+        for hello in chunk:  # Each asks at once: a broker does not wait long for the first packet.
+            fresh.append(dial(port))
+            fresh[-1].sendall(hello)
         for link in fresh:
             if take(link, 4) != b"\x20\x02\x00\x00":
                 raise Failed("a good client was refused")
