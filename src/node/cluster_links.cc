@@ -8,17 +8,18 @@ namespace vmq::node {
 void ClusterLinks::set_members(const cluster::Members& members, Instant now) {
   if (is_stopped_) return;
   now_ = now;
+  // Whoever has joined anew is another member, and says so to everybody.
+  const bool is_same_node = members.self == self_ && members.cluster == cluster_;
+  self_ = members.self;
+  cluster_ = members.cluster;
   for (std::size_t i = peers_.size(); i > 0; --i) {
     Peer& peer = peers_[i - 1];
     const cluster::Member* member = members.find(peer.member.number);
-    if (member != nullptr && member->number != members.self) {
+    if (is_same_node && member != nullptr && member->number != members.self) {
       peer.member = *member;
-      continue;
+    } else {
+      drop(i - 1);
     }
-    const core::ConnId conn = peer.conn;
-    const bool was_up = peer.state == Peer::State::Up;
-    peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(i - 1));
-    if (was_up) world_.reactor.hang_up(conn);
   }
   for (const cluster::Member& member : members.all) {
     if (member.number == members.self || find(member.number) != nullptr) continue;
@@ -28,6 +29,19 @@ void ClusterLinks::set_members(const cluster::Members& members, Instant now) {
     peers_.push_back(std::move(peer));
   }
   on_timer(now);
+}
+
+void ClusterLinks::drop(std::size_t index) {
+  const core::ConnId conn = peers_[index].conn;
+  const bool was_up = peers_[index].state == Peer::State::Up;
+  peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(index));
+  if (was_up) world_.reactor.hang_up(conn);
+}
+
+void ClusterLinks::hurry(cluster::MemberNumber number, Instant now) {
+  Peer* peer = find(number);
+  if (peer == nullptr || peer->state != Peer::State::Waiting) return;
+  peer->at = std::min(peer->at, std::max(now, peer->tried_at + hurried_pause));
 }
 
 void ClusterLinks::stop() {
@@ -70,6 +84,7 @@ void ClusterLinks::begin(Peer& peer, Instant now) {
     return fail(peer, "its address '" + peer.member.address + "' is not HOST:PORT", now);
   }
   peer.attempt = next_attempt_++;
+  peer.tried_at = now;
   if (const auto ip = net::ip_address(address->host, address->port)) {
     return dial(peer, address->is_tls, std::vector<net::SocketAddress>{*ip}, now);
   }

@@ -41,6 +41,8 @@ class ClusterLinks {
  public:
   static constexpr Duration pause_min = milliseconds(50);
   static constexpr Duration pause_max = seconds(5);
+  // Between two attempts, however often a member is heard of.
+  static constexpr Duration hurried_pause = milliseconds(500);
 
   using Task = std::function<void(ClusterLinks&)>;
   struct World {
@@ -58,6 +60,8 @@ class ClusterLinks {
   // --- within a turn ---
   void set_members(const cluster::Members& members, Instant now);
   void on_timer(Instant now);
+  // That member has just connected to us, so it can be reached: no use in waiting any longer.
+  void hurry(cluster::MemberNumber number, Instant now);
   // The reactor's events about connections that this shard has made.
   void on_agreed(net::Link link, Instant now);
   void on_failed(std::uint64_t dial, std::string reason, Instant now);
@@ -76,6 +80,7 @@ class ClusterLinks {
     Instant at{0};             // Waiting: when to dial. Up: since when
     std::uint32_t failed = 0;  // attempts since it was last up for a while
     std::uint64_t attempt = 0;
+    Instant tried_at{0};
     core::ConnId conn;
     std::string trouble;
     bool was_told = false;  // the trouble is in the log
@@ -86,11 +91,14 @@ class ClusterLinks {
   void dial(Peer& peer, bool is_tls, const Resolver::Addresses& addresses, Instant now);
   void fail(Peer& peer, std::string reason, Instant now);
   void pause(Peer& peer, Instant now);
+  void drop(std::size_t index);
   bool speaks() const { return world_.shard.value == 0; }
 
   const World world_;
   Rng rng_;
   Instant now_{0};
+  cluster::MemberNumber self_ = cluster::no_member;
+  std::uint64_t cluster_ = 0;
   std::vector<Peer> peers_;
   std::uint64_t next_attempt_ = 1;
   bool is_stopped_ = false;

@@ -299,6 +299,21 @@ TEST_F(ClusterLinksTest, a_member_that_has_left_is_let_go) {
   EXPECT_TRUE(a_.links().empty());
 }
 
+TEST_F(ClusterLinksTest, a_node_that_has_joined_anew_is_another_member_to_all) {
+  start_both();
+  join_both();
+  ASSERT_TRUE(until([&] { return a_.links_up() == 3 && b_.links_up() == 2; }));
+  cluster::Members anew = members_of(2);
+  anew.all[0].number = 3;
+  std::swap(anew.all[0], anew.all[1]);
+  b_.node->set_members(anew);
+  anew.self = 3;
+  a_.node->set_members(anew);
+  EXPECT_TRUE(until([&] {
+    return a_.links_up() == 3 && b_.links_up() == 2 && b_.links().front().member == 3;
+  })) << b_.trouble();
+}
+
 TEST_F(ClusterLinksTest, tls_with_certificates_on_both_ends) {
   net::TestPki pki;
   pki.make_authority("ca");

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -50,6 +51,15 @@ class LinkGate {
   // Questions of other nodes are refused while it says no.
   void set_control_room(std::function<bool()> has_room);
 
+  // Called when a member has connected to this node, on any shard's thread. Set before there are
+  // any.
+  void set_on_heard(std::function<void(cluster::MemberNumber)> on_heard) {
+    on_heard_ = std::move(on_heard);
+  }
+  void heard_of(cluster::MemberNumber member) const {
+    if (on_heard_) on_heard_(member);
+  }
+
   // What lies under connections that this node makes.
   std::shared_ptr<const net::Transport> transport(bool is_tls) const {
     return is_tls ? tls_ : plain_;
@@ -67,6 +77,7 @@ class LinkGate {
   const std::uint8_t shards_;
   std::shared_ptr<const net::Transport> plain_;
   std::shared_ptr<const net::Transport> tls_;
+  std::function<void(cluster::MemberNumber)> on_heard_;
   mutable std::mutex mutex_;
   MembersSnapshot members_;
   std::function<bool()> has_control_room_;

@@ -181,6 +181,11 @@ void Node::make_shards(core::RecoveredNode recovered) {
     shards_.push_back(std::make_unique<ShardThread>(world, std::move(setup),
                                                     std::move(recovered.shards[i]), counters_[i]));
   }
+  gate_->set_on_heard([this](cluster::MemberNumber member) {
+    for (auto& shard : shards_) {
+      shard->post([member](ShardThread& thread) { thread.hurry_link(member); });
+    }
+  });
   listeners_->begin(
       [this](std::size_t shard, ShardThread::Task task) { shards_[shard]->post(std::move(task)); });
 }

@@ -308,6 +308,7 @@ void ShardThread::on_link(net::Link link) {
   if (link.peer.purpose == cluster::LinkPurpose::Control) {
     return world_.questions.take(std::move(link));
   }
+  world_.gate.heard_of(link.peer.member);
   link.socket.info.link = core::LinkInfo{link.peer.member, link.peer.shard, false};
   const std::size_t home = link.peer.shard % world_.links.shards();
   if (home == world_.id.value) {

@@ -78,6 +78,7 @@ class ShardThread {
   void stop_listening(const net::ListenerShared& listener) { reactor_.stop_listening(listener); }
   void set_config(const core::ConfigSnapshot& config);
   void set_members(const cluster::Members& members);
+  void hurry_link(cluster::MemberNumber member) { cluster_links_.hurry(member, now_.instant); }
   std::vector<LinkView> links() const { return cluster_links_.views(); }
   core::ShardCore& core() { return core_; }
   PasswordPlugin& passwords() { return passwords_; }
