@@ -63,8 +63,8 @@ class Root:
 
     def __init__(self, tar=None):
         self.path = tempfile.mkdtemp(prefix="vmq-root-")
-        os.chmod(self.path, 0o755)
         run("tar", "-C", self.path, "-xf", tar or ROOT_TAR)
+        os.chmod(self.path, 0o755)  # the archive may bring the mode of a temporary folder
         run("mount", "-t", "proc", "proc", self.file("proc"))
         shutil.copy("/etc/resolv.conf", self.file("etc/resolv.conf"))
         self.write("/etc/hosts", "127.0.0.1 localhost\n")
