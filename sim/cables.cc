@@ -38,11 +38,31 @@ void Cables::dial(const Nodes& nodes) {
       const std::size_t peer = link.member - 1u;
       if (nodes[peer] == nullptr || !passes(host, peer) || !passes(peer, host)) continue;
       const bool is_dialled = std::any_of(cables_.begin(), cables_.end(), [&](const Cable& cable) {
-        return cable.sender == host && cable.receiver == peer && cable.shard == link.shard;
+        return cable.sender == host && cable.receiver == peer && cable.shard == link.shard &&
+               cable.kind == core::LinkKind::Stream;
       });
       if (is_dialled) continue;
-      cables_.push_back({host, peer, link.shard, nodes[host]->join(link),
+      cables_.push_back({host, peer, link.shard, core::LinkKind::Stream, nodes[host]->join(link),
                          nodes[peer]->join({member_of(host), link.shard, false})});
+    }
+  }
+}
+
+void Cables::dig(const Nodes& nodes) {
+  for (std::size_t host = 0; host < nodes.size(); ++host) {
+    if (nodes[host] == nullptr) continue;
+    auto& wishes = nodes[host]->tunnel_wishes;
+    for (; !wishes.empty(); wishes.pop_front()) {
+      const auto [shard, wish] = wishes.front();
+      const std::size_t peer = wish.member - 1u;
+      if (nodes[peer] == nullptr || !passes(host, peer) || !passes(peer, host)) {
+        nodes[host]->fail_tunnel(shard, wish.client);
+        continue;
+      }
+      core::LinkInfo near{wish.member, shard, true, core::LinkKind::Tunnel, wish.client};
+      core::LinkInfo far{member_of(host), shard, false, core::LinkKind::Tunnel, {}};
+      cables_.push_back({host, peer, shard, core::LinkKind::Tunnel, nodes[host]->join(near),
+                         nodes[peer]->join(far)});
     }
   }
 }

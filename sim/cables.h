@@ -19,6 +19,8 @@ class Cables {
 
   // Dials what has no connection, where both ends can be reached.
   void dial(const Nodes& nodes);
+  // Makes the tunnels that are wished for, or says that they cannot be made.
+  void dig(const Nodes& nodes);
   // Moves bytes of every cable; all there are, or up to `bytes_max` a cable. True: something moved.
   bool carry(const Nodes& nodes, std::size_t bytes_max);
   // Ends a cable that is drawn: both ends see it, and what was under way is lost.
@@ -35,6 +37,7 @@ class Cables {
     std::size_t sender = 0;
     std::size_t receiver = 0;
     std::uint8_t shard = 0;  // of the sender
+    core::LinkKind kind = core::LinkKind::Stream;
     WireId sender_wire = 0;
     WireId receiver_wire = 0;
   };

@@ -116,6 +116,12 @@ void Node::turn(std::uint8_t index, Now now, const TurnLimits& limits) {
     shard.asks.pop_front();
     core.on_verdict(ask.id, verdict);
   }
+  for (; !shard.owners.empty(); shard.owners.pop_front()) {
+    core.on_owner(shard.owners.front().first, shard.owners.front().second);
+  }
+  for (; !shard.failed_tunnels.empty(); shard.failed_tunnels.pop_front()) {
+    core.on_tunnel_failed(shard.failed_tunnels.front());
+  }
   for (; !shard.arrivals.empty(); shard.arrivals.pop_front()) {
     Arrival arrival = std::move(shard.arrivals.front());
     core::ConnInfo info{0, "sim:" + std::to_string(arrival.wire)};
@@ -199,6 +205,11 @@ void Node::carry_out(std::uint8_t index, ShardState& shard, core::Effects& effec
     http_answers.push_back(answer);
   }
   for (core::Ask& ask : effects.asks) shard.asks.push_back(std::move(ask));
+  for (core::OwnerAsk& ask : effects.owner_asks) owner_asks.emplace_back(index, std::move(ask));
+  for (core::OwnerRelease& release : effects.owner_releases) {
+    owner_releases.emplace_back(index, std::move(release));
+  }
+  for (const core::TunnelWish& wish : effects.tunnels) tunnel_wishes.emplace_back(index, wish);
   for (store::LoadRequest& request : effects.loads) store_.load(ShardId{index}, std::move(request));
   for (store::LoadKeysRequest& request : effects.key_loads) {
     store_.load_keys(ShardId{index}, std::move(request));
@@ -223,7 +234,10 @@ void Node::carry_out(std::uint8_t index, ShardState& shard, core::Effects& effec
 }
 
 bool Node::has_work(const ShardState& shard) const {
-  if (!shard.arrivals.empty() || !shard.frames.empty() || !shard.asks.empty()) return true;
+  if (!shard.arrivals.empty() || !shard.frames.empty() || !shard.asks.empty() ||
+      !shard.owners.empty() || !shard.failed_tunnels.empty()) {
+    return true;
+  }
   return std::any_of(shard.links.begin(), shard.links.end(), [this](const auto& entry) {
     const Link& link = entry.second;
     const Wire& wire = *wires_.at(link.wire);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/epoch.h"
@@ -82,6 +83,19 @@ class Node {
   // Something has arrived that no turn has taken yet.
   bool has_work() const;
 
+  // What shards ask the cluster, and want of it, by shard.
+  template <typename T>
+  using OfShard = std::deque<std::pair<std::uint8_t, T>>;
+  OfShard<core::OwnerAsk> owner_asks;
+  OfShard<core::OwnerRelease> owner_releases;
+  OfShard<core::TunnelWish> tunnel_wishes;
+  void answer_owner(std::uint8_t shard, core::AskId ask, core::Owner owner) {
+    shards_[shard].owners.emplace_back(ask, owner);
+  }
+  void fail_tunnel(std::uint8_t shard, core::ConnId client) {
+    shards_[shard].failed_tunnels.push_back(client);
+  }
+
   // Answers of whoever verifies passwords; default: accepts all.
   core::Verdict verdict = core::Verdict::Accept;
 
@@ -115,6 +129,8 @@ class Node {
     std::deque<Arrival> arrivals;
     std::deque<std::pair<std::uint8_t, std::vector<std::uint8_t>>> frames;
     std::deque<core::Ask> asks;
+    std::deque<std::pair<core::AskId, core::Owner>> owners;
+    std::deque<core::ConnId> failed_tunnels;
     std::vector<core::ConnId> resumes;
     bool store_writable = true;
     bool store_congested = false;

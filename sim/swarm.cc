@@ -57,6 +57,32 @@ void Swarm::tell_members(Now now, bool together) {
   }
 }
 
+// As a real cluster does: whose member is down loses its clients to whoever asks.
+void Swarm::tell_owners() {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    Node* node = hosts_[i].node.get();
+    if (node == nullptr) continue;
+    const auto self = static_cast<cluster::MemberNumber>(i + 1);
+    for (; !node->owner_releases.empty(); node->owner_releases.pop_front()) {
+      const core::OwnerRelease& release = node->owner_releases.front().second;
+      const auto found = owners_.find({release.mountpoint, release.client_id});
+      if (found != owners_.end() && found->second == self) owners_.erase(found);
+    }
+    for (; !node->owner_asks.empty(); node->owner_asks.pop_front()) {
+      const auto& [shard, ask] = node->owner_asks.front();
+      cluster::MemberNumber& owner = owners_[{ask.mountpoint, ask.client_id}];
+      if (owner == cluster::no_member || hosts_[owner - 1u].node == nullptr) owner = self;
+      const auto status = owner == self ? core::OwnerStatus::Here : core::OwnerStatus::Elsewhere;
+      node->answer_owner(shard, ask.id, {status, owner});
+    }
+  }
+}
+
+cluster::MemberNumber Swarm::owner_of(const std::string& client_id) const {
+  const auto found = owners_.find({"", client_id});
+  return found == owners_.end() ? cluster::no_member : found->second;
+}
+
 void Swarm::settle(Now now) {
   constexpr int rounds_max = 100'000;
   for (int rounds = 0;; ++rounds) {
@@ -65,7 +91,9 @@ void Swarm::settle(Now now) {
       if (host.node != nullptr) host.node->settle(now);
     }
     if (hosts_.size() == 1) return;
+    tell_owners();
     cables_.dial(nodes());
+    cables_.dig(nodes());
     if (!cables_.carry(nodes(), ~std::size_t{0})) {
       const bool has_arrivals = std::any_of(hosts_.begin(), hosts_.end(), [](const Host& host) {
         return host.node != nullptr && host.node->has_work();

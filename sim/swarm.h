@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/members.h"
@@ -35,6 +38,10 @@ class Swarm {
   void crash(std::size_t index, store::CrashKind kind);
   // Tells everybody who the members are: all hosts, or each only itself.
   void tell_members(Now now, bool together = true);
+  // Answers what nodes ask about the owners of clients. Who is asked knows everything at once.
+  void tell_owners();
+  // The member that has this client's session; no_member: none.
+  cluster::MemberNumber owner_of(const std::string& client_id) const;
   // Turns of all nodes, steps of all disks and all cables until nothing moves at this time.
   void settle(Now now);
   void heal();
@@ -49,6 +56,8 @@ class Swarm {
   std::vector<Host> hosts_;
   Cables cables_;
   bool is_together_ = true;
+  using ClientName = std::pair<std::string, std::string>;  // mountpoint, client id
+  std::map<ClientName, cluster::MemberNumber> owners_;
 };
 
 }  // namespace vmq::sim

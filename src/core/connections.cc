@@ -53,10 +53,19 @@ ConnId Shard::accept(ConnInfo info) {
         !connect_rate_.take(address_of(conn.peer), per_second,
                             static_cast<std::uint32_t>(shared_.counters.size()), now_.instant);
   }
-  if (info.link) {
+  conn.is_tunnelled = info.is_tunnelled;
+  if (info.link && (info.link->kind == LinkKind::Stream || info.link->is_outbound)) {
     conn.is_link = true;
-    if (!begin_link(slot, *info.link)) drop(slot, CloseHow::Abort);
+    if (info.link->kind == LinkKind::Tunnel) {
+      begin_tunnel(slot, *info.link);
+    } else if (!begin_link(slot, *info.link)) {
+      drop(slot, CloseHow::Abort);
+    }
     return id_of(conn, slot);
+  }
+  if (info.link) {
+    conn.phase = Connection::Phase::Preface;
+    counters_.count(Plain::SocketOpen);
   }
   counters_.raise(Gauge::TotalActiveConnections);
   timers_.add(now_.instant + config().session.connect_timeout,
@@ -104,6 +113,7 @@ void Shard::on_closed(ConnId id, CloseCause cause) {
   if (cause == CloseCause::ReadError || cause == CloseCause::WriteError) {
     counters_.count(Plain::SocketError);
   }
+  if (conn->phase == Connection::Phase::Tunnel) end_tunnel(*conn, CloseHow::Flush);
   if (conn->is_link) end_link(id.slot());
   if (conn->session != no_slot) go_offline(*sessions_[conn->session], true);
   forget(id.slot());
@@ -112,6 +122,7 @@ void Shard::on_closed(ConnId id, CloseCause cause) {
 void Shard::drop(std::uint32_t slot, CloseHow how) {
   Connection& conn = *connections_[slot];
   if (conn.phase == Connection::Phase::Closing) return;
+  if (conn.phase == Connection::Phase::Tunnel) end_tunnel(conn, how);
   if (conn.is_link) end_link(slot);
   if (conn.session != no_slot) go_offline(*sessions_[conn.session], true);
   conn.phase = Connection::Phase::Closing;
@@ -209,6 +220,8 @@ Taken Shard::on_bytes(ConnId id, ByteView bytes) {
   const std::uint32_t slot = id.slot();
   Connection& conn = *found;
   if (conn.phase == Connection::Phase::Link) return on_stream_bytes(slot, bytes);
+  if (conn.phase == Connection::Phase::Tunnel) return on_tunnel_bytes(slot, bytes);
+  if (conn.phase == Connection::Phase::Preface) return on_preface(slot, bytes);
   in_turn_memory_ = arena_.holds(bytes.data());
   Taken taken;
   while (taken.consumed < bytes.size()) {

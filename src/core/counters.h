@@ -77,12 +77,12 @@ namespace vmq::core {
   X(AuthReceived, "mqtt_auth_received", "AUTH packets received")
 
 // Values that go up and down.
-#define VMQ_GAUGES(X)                                                                            \
-  X(TotalActiveConnections, "total_active_connections", "connections now")                       \
-  X(ActiveMqttConnections, "active_mqtt_connections", "MQTT connections over TCP now")           \
-  X(ActiveMqttwsConnections, "active_mqttws_connections", "MQTT connections over WebSocket now") \
-  X(QueueProcesses, "queue_processes", "sessions now, connected or not")                         \
-  X(QueueMessages, "queue_messages", "messages owed to clients now, with those not acknowledged")  \
+#define VMQ_GAUGES(X)                                                                             \
+  X(TotalActiveConnections, "total_active_connections", "connections now")                        \
+  X(ActiveMqttConnections, "active_mqtt_connections", "MQTT connections over TCP now")            \
+  X(ActiveMqttwsConnections, "active_mqttws_connections", "MQTT connections over WebSocket now")  \
+  X(QueueProcesses, "queue_processes", "sessions now, connected or not")                          \
+  X(QueueMessages, "queue_messages", "messages owed to clients now, with those not acknowledged") \
   X(StoreCorruptedRecords, "store_corrupted_records", "records that failed their checksum")
 
 // What the shell knows of the node as a whole, told once a second: X(identifier, name, kind, help).

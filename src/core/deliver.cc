@@ -416,6 +416,9 @@ void Shard::on_drained(ConnId id) {
   if (conn == nullptr) return;
   conn->blocked_messages = 0;
   if (conn->phase == Connection::Phase::Online) resume(id.slot());
+  if (conn->phase == Connection::Phase::Tunnel && find(conn->tunnel) != nullptr) {
+    resume(conn->tunnel.slot());
+  }
   if (conn->session != no_slot) {
     Session& session = *sessions_[conn->session];
     if (is_short(counted_waiting(session))) release_publishers(session);

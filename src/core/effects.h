@@ -24,16 +24,53 @@ enum class CloseHow : std::uint8_t {
   Abort,  // close at once
 };
 
+// On which member does this client's session live? If on none, then from now on here. Answered by
+// on_owner.
+struct OwnerAsk {
+  AskId id;
+  std::string mountpoint;
+  std::string client_id;
+};
+enum class OwnerStatus : std::uint8_t {
+  Here,
+  Elsewhere,
+  Unknown,  // the cluster could not be asked
+};
+struct Owner {
+  OwnerStatus status = OwnerStatus::Unknown;
+  cluster::MemberNumber member = cluster::no_member;  // Elsewhere
+};
+// The client's session has ended: it may begin anywhere.
+struct OwnerRelease {
+  std::string mountpoint;
+  std::string client_id;
+};
+
+// The client's session lives on another member: a connection to it is to be made, with this
+// client's ConnId in its LinkInfo, or on_tunnel_failed told.
+struct TunnelWish {
+  ConnId client;
+  cluster::MemberNumber member = cluster::no_member;
+};
+
 struct Close {
   ConnId conn;
   CloseHow how = CloseHow::Flush;
 };
 
-// The end of a stream between two members of a cluster, once both have proved who they are.
+// What a connection between two members of a cluster carries.
+enum class LinkKind : std::uint8_t {
+  Stream,  // frames of one shard of one member, and what the other confirms
+  Tunnel,  // bytes of one client, whose session lives at the other end or here
+};
+
+// One end of a connection between two members of a cluster, once both have proved who they are.
 struct LinkInfo {
   cluster::MemberNumber member = cluster::no_member;  // at the other end
   std::uint8_t shard = 0;                             // that sends on the stream, there or here
-  bool is_outbound = false;                           // this shard sends, the other end confirms
+  bool is_outbound = false;  // this shard sends frames, or has the client of the tunnel
+  LinkKind kind = LinkKind::Stream;
+  ConnId client = {};  // of an outbound tunnel
 };
 
 // What the shell knows of a connection when it is accepted.
@@ -42,7 +79,8 @@ struct ConnInfo {
   std::string peer;            // "address:port", for logs, hooks and session show
   bool is_moved = false;       // from another shard, which has counted it already
   std::string user_name = {};  // of a certificate, in place of CONNECT's; empty: CONNECT's counts
-  std::optional<LinkInfo> link = {};  // a stream of the cluster, and no client
+  bool is_tunnelled = false;   // it came through a tunnel: another member has let the client in
+  std::optional<LinkInfo> link = {};  // between members of the cluster
 };
 
 // The connection's client id lives on another shard: move the socket and its unread bytes (CONNECT
@@ -88,6 +126,9 @@ struct Effects {
   std::vector<Close> closes;
   std::vector<Handover> handovers;
   std::vector<Ask> asks;
+  std::vector<OwnerAsk> owner_asks;
+  std::vector<OwnerRelease> owner_releases;
+  std::vector<TunnelWish> tunnels;
   std::vector<store::LoadRequest> loads;          // answered by on_loaded
   std::vector<store::LoadKeysRequest> key_loads;  // likewise
   std::vector<ConnId> resumes;                    // feed these connections' kept bytes again

@@ -104,6 +104,7 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
   conn.request_problem_information = connect.request_problem_information;
   conn.packet_size_max = connect.maximum_packet_size;
   if (connect.authentication_method) {
+    if (const std::optional<Taken> elsewhere = find_owner(slot, connect)) return *elsewhere;
     begin_authentication(slot, head, body, connect);
     return done;
   }
@@ -114,6 +115,7 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
       conn.is_paused = true;
       return {0, 0, true};
     case Answer::Ok:
+      if (const std::optional<Taken> elsewhere = find_owner(slot, connect)) return *elsewhere;
       complete_connect(slot, connect, {});
       return done;
     case Answer::Error:
@@ -138,7 +140,9 @@ bool Shard::hand_over_to_home(std::uint32_t slot, std::string_view client_id) {
   if (is_local(home)) return false;
   const std::string user = conn.extras == nullptr ? std::string() : conn.extras->user_name;
   effects_.handovers.push_back(
-      {id_of(conn, slot), home, {conn.listener, std::move(conn.peer), true, user}});
+      {id_of(conn, slot),
+       home,
+       {conn.listener, std::move(conn.peer), true, user, conn.is_tunnelled}});
   counters_.lower(Gauge::TotalActiveConnections);
   forget_silently(slot);
   return true;
@@ -185,7 +189,9 @@ std::optional<mqtt::ReasonCode> Shard::check_connect(const Connection& conn,
 
 Answer Shard::admit(std::uint32_t slot, const mqtt::ConnectView& connect) {
   Connection& conn = *connections_[slot];
-  if (config().allow_anonymous || listener(conn).allow_anonymous_override) return Answer::Ok;
+  if (conn.is_tunnelled || config().allow_anonymous || listener(conn).allow_anonymous_override) {
+    return Answer::Ok;
+  }
   const HookClient client{connect.client_id, listener(conn).mountpoint, connect.user_name,
                           conn.peer};
   if (conn.has_verdict && conn.verdict != Verdict::Next) {
@@ -264,6 +270,7 @@ void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connec
   }
   const bool session_present = existing != no_slot;
   Session& session = session_present ? *sessions_[existing] : create_session(mountpoint, client_id);
+  session.is_owned |= conn.has_owner && conn.owner.status == OwnerStatus::Here;
   adopt(slot, session, connect, user);
   answer_connect(slot, session, connect, session_present);
   pump(session);

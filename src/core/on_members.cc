@@ -27,6 +27,7 @@ void Shard::on_members(const cluster::Members& members) {
     shared_.retained.remember_erasures(erasures_max);
     begin_interest();
   }
+  begin_registration();
   release_subacks();
 }
 

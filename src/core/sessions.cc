@@ -72,6 +72,7 @@ Session& Shard::add_session(std::string_view mountpoint_text, std::string_view c
 
 void Shard::end_session(Session& session) {
   VMQ_EXPECT(!session.is_online());
+  release_owner(session);
   for (const Subscription& subscription : session.subscriptions) {
     count_interest(session, subscription, -1);
     shared_.subscriptions.unsubscribe(subscription.filter, handle_of(session));

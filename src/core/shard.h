@@ -415,6 +415,19 @@ class Shard {
   void drop_unnamed_interest(InStream& stream);
   void drop_in_stream(InStream& stream);
   void note_streams_applied();
+  // where sessions live (on_owner.cc)
+  std::optional<Taken> find_owner(std::uint32_t slot, const mqtt::ConnectView& connect);
+  void ask_owner(Session& session);
+  void on_owner(AskId ask, const Owner& owner);
+  void release_owner(Session& session);
+  void begin_registration();
+  void register_sessions();
+  // clients whose session lives elsewhere (tunnel.cc)
+  void begin_tunnel(std::uint32_t slot, const LinkInfo& link);
+  void end_tunnel(Connection& conn, CloseHow how);
+  void on_tunnel_failed(ConnId client);
+  Taken on_tunnel_bytes(std::uint32_t slot, ByteView bytes);
+  Taken on_preface(std::uint32_t slot, ByteView bytes);
   // what our sessions want (interest.cc)
   void count_interest(const Session& session, const Subscription& subscription, int by);
   void count_interest(const Session& session, const Subscription& subscription, bool durable,
@@ -777,6 +790,9 @@ class Shard {
     When when = When::Now;
   };
   Ring<WaitingSuback> waiting_subacks_;
+  // Sessions that the cluster has to be told of: those before this slot have been asked for.
+  std::uint32_t registered_end_ = 0;
+  std::unordered_map<std::uint64_t, std::uint32_t> registering_;  // ask → session slot
 
   Effects effects_;  // what the turn has made so far
 };

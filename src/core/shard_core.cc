@@ -130,6 +130,8 @@ void ShardCore::on_http_publish(HttpPublish publish) {
 }
 
 void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
+void ShardCore::on_owner(AskId ask, const Owner& owner) { shard_->on_owner(ask, owner); }
+void ShardCore::on_tunnel_failed(ConnId client) { shard_->on_tunnel_failed(client); }
 void ShardCore::on_config(ConfigChange change) { shard_->on_config(std::move(change)); }
 void ShardCore::on_timer() { shard_->on_timer(); }
 void ShardCore::on_members(const cluster::Members& members) { shard_->on_members(members); }

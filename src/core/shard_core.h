@@ -78,6 +78,8 @@ class ShardCore {
   void on_load(bool is_overloaded);
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
+  void on_owner(AskId ask, const Owner& owner);
+  void on_tunnel_failed(ConnId client);
   // Who the members of the cluster are. A node that has joined nobody is never told.
   void on_members(const cluster::Members& members);
   // The streams of this shard to other members that have no connection. Whoever shells the core

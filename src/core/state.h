@@ -66,6 +66,8 @@ struct Connection {
     Authenticating,  // AUTH packets go to and fro
     Online,          // has a session
     Link,            // a stream of the cluster, and no client
+    Tunnel,          // its bytes go to another connection, or wait for it
+    Preface,         // through a tunnel: whose connection it is comes first
     Closing,         // a Close is out; whatever still arrives is thrown away
   };
 
@@ -83,7 +85,9 @@ struct Connection {
   bool is_retained_ready = false;  // in Shard::retained_ready_
   bool request_problem_information = true;
   bool reauthenticating = false;
-  bool is_link = false;           // a stream of the cluster
+  bool is_link = false;           // a stream of the cluster, or our end of a tunnel
+  bool is_tunnelled = false;      // a client that another member has let in
+  bool has_owner = false;         // it is known where the client's session lives: here, or `owner`
   bool is_traced = false;         // what it reads and writes is noted
   std::uint8_t asked_plugin = 0;  // of the chain of auth_on_register: whose verdict is awaited
   std::uint16_t listener = 0;
@@ -97,6 +101,8 @@ struct Connection {
   std::uint32_t slowed = 0;            // subscribers that it waits for
   std::uint32_t blocked_messages = 0;  // QoS 0 messages put into the outbox since it blocked
   std::uint64_t ask = 0;
+  Owner owner;
+  ConnId tunnel;  // where its bytes go
   WallTime started_at{0};
   Instant last_received{0};
   Instant rate_until{0};         // end of the second in which publishes are being counted
@@ -160,6 +166,7 @@ struct Session {
   bool is_stream = false;             // holds what is owed to another member: no client's
   bool is_counted_durable = false;    // in Shard::interest_
   bool is_counted_online = false;
+  bool is_owned = false;                 // the cluster knows that it lives here
   std::uint64_t created_generation = 0;  // of the subscription index
   std::uint64_t backlog_end = 0;         // entries below had waited for this connection
   std::uint64_t hash = 0;

@@ -49,7 +49,7 @@ void Shard::on_connection_timer(const Timer& timer) {
   Connection* conn = find({(timer.incarnation << 32) | timer.slot});
   if (conn == nullptr || conn->phase == Connection::Phase::Closing) return;
   if (timer.kind == TimerKind::Connect) {
-    if (conn->phase == Connection::Phase::Online) return;
+    if (conn->phase == Connection::Phase::Online || conn->tunnel.is_valid()) return;
     counters_.count(Plain::SocketCloseTimeout);
     drop(timer.slot, CloseHow::Abort);
     return;

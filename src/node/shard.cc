@@ -319,6 +319,7 @@ void ShardThread::on_link(net::Link link) {
 }
 
 void ShardThread::set_members(const cluster::Members& members) {
+  core_.on_members(members);  // before a connection of one of them comes
   cluster_links_.set_members(members, now_.instant);
 }
 

@@ -215,5 +215,97 @@ TEST_F(ClusterStage, members_that_part_owe_each_other_nothing) {
   EXPECT_EQ(swarm.host(0).store->count(store::Space::Queue), 0u);
 }
 
+// --- one session a client id ---
+
+TEST_F(ClusterStage, a_session_is_found_from_every_node) {
+  Client& reader = durable("reader", 1);
+  subscribe(reader, "t", 1);
+  reader.cut();
+  run();
+  Client& publisher = online("publisher", 0);
+  for (int i = 0; i < 30; ++i) publisher.publish("t", std::to_string(i), 1);
+  run();
+  for (std::size_t at : {2u, 0u, 1u}) {
+    join(reader, at);
+    EXPECT_EQ(reader.connack, mqtt::ReasonCode::Success);
+    EXPECT_TRUE(reader.session_present) << at;
+    reader.cut();
+    run();
+  }
+  std::vector<std::string> wanted;
+  for (int i = 0; i < 30; ++i) wanted.push_back(std::to_string(i));
+  EXPECT_EQ(payloads(reader), wanted);
+  EXPECT_EQ(swarm.owner_of("reader"), 2);
+}
+
+TEST_F(ClusterStage, who_connects_elsewhere_takes_over_from_its_older_connection) {
+  Client& old = durable("twin", 0);
+  subscribe(old, "t", 2);
+  Client& fresh = durable("twin", 2);
+  EXPECT_EQ(old.disconnected, mqtt::ReasonCode::SessionTakenOver);
+  EXPECT_TRUE(fresh.session_present);
+  Client& publisher = online("publisher", 1);
+  publisher.publish("t", "x", 2);
+  run();
+  EXPECT_THAT(payloads(fresh), ElementsAre("x"));
+  EXPECT_THAT(old.received, IsEmpty());
+}
+
+TEST_F(ClusterStage, what_a_client_publishes_through_a_tunnel_counts_once) {
+  Client& reader = online("reader", 2);
+  subscribe(reader, "t/#", 2);
+  durable("roamer", 0).cut();
+  run();
+  Client& roamer = durable("roamer", 1);
+  EXPECT_TRUE(roamer.session_present);
+  for (int i = 0; i < 20; ++i) roamer.publish("t/" + std::to_string(i % 3), std::to_string(i), 2);
+  roamer.publish("t/large", std::string(300'000, 'x'), 1);
+  run();
+  EXPECT_THAT(reader.received, SizeIs(21));
+}
+
+TEST_F(ClusterStage, a_session_that_has_ended_may_begin_anywhere) {
+  Client& clean = online("clean", 0);
+  EXPECT_EQ(swarm.owner_of("clean"), 1);
+  clean.disconnect();
+  run();
+  EXPECT_EQ(swarm.owner_of("clean"), cluster::no_member);
+  online("clean", 2);
+  EXPECT_EQ(swarm.owner_of("clean"), 3);
+}
+
+TEST_F(ClusterStage, clients_of_a_member_that_is_down_are_served_elsewhere) {
+  Client& reader = durable("reader", 1);
+  crash(1);
+  join(reader, 2);
+  EXPECT_EQ(reader.connack, mqtt::ReasonCode::Success);
+  EXPECT_FALSE(reader.session_present);
+  EXPECT_EQ(swarm.owner_of("reader"), 3);
+}
+
+TEST_F(ClusterStage, a_tunnel_ends_with_the_member_that_has_the_session) {
+  durable("reader", 1).cut();
+  run();
+  Client& reader = durable("reader", 0);
+  EXPECT_TRUE(reader.session_present);
+  crash(1);
+  run();
+  EXPECT_FALSE(reader.is_open());
+}
+
+TEST_F(ClusterStage, sessions_from_before_the_cluster_are_known_to_it) {
+  swarm.tell_members(now, false);
+  run();
+  Client& reader = durable("early", 1);
+  subscribe(reader, "t", 1);
+  reader.cut();
+  run();
+  swarm.tell_members(now, true);
+  run();
+  EXPECT_EQ(swarm.owner_of("early"), 2);
+  join(reader, 0);
+  EXPECT_TRUE(reader.session_present);
+}
+
 }  // namespace
 }  // namespace vmq::sim
