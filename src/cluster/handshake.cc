@@ -134,7 +134,7 @@ std::optional<Hello> parse_hello(ByteView message) {
   if (message.size() < head_bytes + hello_fixed + name_size) return {};
   hello.name = as_text({at, name_size});
   if (!is_name(hello.name) || hello.version_min > hello.version_max) return {};
-  if (hello.purpose != LinkPurpose::Stream && hello.purpose != LinkPurpose::Control) return {};
+  if (hello.purpose < LinkPurpose::Stream || hello.purpose > LinkPurpose::Tunnel) return {};
   if (hello.shards == 0 || hello.shards > member_shards_max) return {};
   return hello;
 }

@@ -43,6 +43,7 @@ using Nonce = std::array<std::uint8_t, nonce_size>;
 enum class LinkPurpose : std::uint8_t {
   Stream = 1,   // frames of one shard of the dialler
   Control = 2,  // a question of one node to another, and its answer
+  Tunnel = 3,   // bytes of one client of the dialler, whose session the other has
 };
 
 // What a node says of itself.

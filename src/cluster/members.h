@@ -27,6 +27,18 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
+// Where a client's session lives.
+enum class OwnerStatus : std::uint8_t {
+  Here,
+  Elsewhere,
+  Unknown,  // the metadata could not be asked
+};
+struct Owner {
+  OwnerStatus status = OwnerStatus::Unknown;
+  MemberNumber member = no_member;  // not of Unknown
+  friend bool operator==(const Owner&, const Owner&) = default;
+};
+
 struct Members {
   MemberNumber self = no_member;  // no_member: a node that has joined nobody
   bool has_quorum = true;         // decisions that all agree on can be made from here

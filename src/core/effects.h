@@ -31,15 +31,8 @@ struct OwnerAsk {
   std::string mountpoint;
   std::string client_id;
 };
-enum class OwnerStatus : std::uint8_t {
-  Here,
-  Elsewhere,
-  Unknown,  // the cluster could not be asked
-};
-struct Owner {
-  OwnerStatus status = OwnerStatus::Unknown;
-  cluster::MemberNumber member = cluster::no_member;  // Elsewhere
-};
+using cluster::Owner;
+using cluster::OwnerStatus;
 // The client's session has ended: it may begin anywhere.
 struct OwnerRelease {
   std::string mountpoint;

@@ -108,6 +108,12 @@ Handshake::Setup LinkGate::stream_to(const cluster::Member& member, std::uint8_t
   return setup;
 }
 
+Handshake::Setup LinkGate::tunnel_to(const cluster::Member& member) const {
+  Handshake::Setup setup = stream_to(member, 0);
+  setup.self.purpose = LinkPurpose::Tunnel;
+  return setup;
+}
+
 Handshake::Setup LinkGate::control_to(std::string name) const {
   Handshake::Setup setup = this->setup();
   setup.self.purpose = LinkPurpose::Control;
@@ -121,7 +127,7 @@ Handshake::Setup LinkGate::control_to(std::string name) const {
 // A question may come from whoever has proved the cookie: from a node that wants to join, for
 // example. Its handler decides whom it answers.
 std::optional<Refusal> LinkGate::judge_accepted(const Hello& peer) const {
-  if (peer.purpose == LinkPurpose::Stream) return judge_stream(peer);
+  if (peer.purpose != LinkPurpose::Control) return judge_stream(peer);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!has_control_room_) return Refusal{RefusalCode::NotServed, name_ + " takes no questions"};
   if (has_control_room_()) return std::nullopt;

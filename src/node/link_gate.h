@@ -46,6 +46,8 @@ class LinkGate {
   cluster::Handshake::Setup accepter() const;
   // For frames of a shard, with that member and nobody else.
   cluster::Handshake::Setup stream_to(const cluster::Member& member, std::uint8_t shard) const;
+  // For one client, with that member and nobody else.
+  cluster::Handshake::Setup tunnel_to(const cluster::Member& member) const;
   // For a question. `name`: the node that must answer; empty: whoever does.
   cluster::Handshake::Setup control_to(std::string name) const;
   // Questions of other nodes are refused while it says no.

@@ -101,6 +101,11 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
   if (!gate) return failure(gate.error());
   node->gate_ = std::move(*gate);
   node->questions_ = std::make_unique<MemberQuestions>(*node->gate_, log);
+  node->owners_ = std::make_unique<OwnerDesk>(
+      [node = node.get()](ShardId shard, core::AskId ask, core::Owner owner) {
+        node->shards_[shard.value]->post(
+            [ask, owner](ShardThread& thread) { thread.core().on_owner(ask, owner); });
+      });
   node->listeners_ = std::make_unique<Listeners>(
       node->wakers_.size(), static_cast<int>(start.node.accept_backlog), start.transport,
       [gate = node->gate_.get()] { return gate->accepter(); });
@@ -175,9 +180,9 @@ void Node::make_shards(core::RecoveredNode recovered) {
     const ShardId id{static_cast<std::uint8_t>(i)};
     core::ShardSetup setup{
         *shared_, id.value, {}, {}, rng_.split(), read_clock(), recovered.first_ticket};
-    const ShardWorld world{id,          *wakers_[i], *links_,      *store_, epochs_,
-                           *hasher_,    log_,        traces_,      *gate_,  resolver_,
-                           *questions_, rng_.next(), quiet_shards_};
+    const ShardWorld world{id,          *wakers_[i], *links_,     *store_,      epochs_,
+                           *hasher_,    log_,        traces_,     *gate_,       resolver_,
+                           *questions_, *owners_,    rng_.next(), quiet_shards_};
     shards_.push_back(std::make_unique<ShardThread>(world, std::move(setup),
                                                     std::move(recovered.shards[i]), counters_[i]));
   }

@@ -94,6 +94,8 @@ class Node {
   }
   // Who answers the questions of other nodes.
   MemberQuestions& questions() { return *questions_; }
+  // Where shards ask who has a client's session.
+  OwnerDesk& owners() { return *owners_; }
 
   // --- settings, for any thread but the shards' ---
   ConfigSnapshot config() const { return live_.snapshot(); }
@@ -164,6 +166,7 @@ class Node {
   std::unique_ptr<LinkGate> gate_;
   Resolver resolver_;
   std::unique_ptr<MemberQuestions> questions_;
+  std::unique_ptr<OwnerDesk> owners_;
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<ShardLinks> links_;
   std::unique_ptr<Hasher> hasher_;

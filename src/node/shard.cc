@@ -32,6 +32,10 @@ ShardThread::ShardThread(const ShardWorld& world, core::ShardSetup setup,
              post([task = std::move(task)](ShardThread& thread) { task(thread.cluster_links_); });
            }},
           world_.link_seed),
+      tunnels_({world_.id, reactor_, core_, world_.gate, world_.resolver, world_.log,
+                [this](Tunnels::Task task) {
+                  post([task = std::move(task)](ShardThread& thread) { task(thread.tunnels_); });
+                }}),
       stopwatch_(counters),
       now_(read_clock()) {}
 
@@ -234,6 +238,13 @@ void ShardThread::carry_out() {
   reactor_.close(effects_.closes);
   for (core::Handover& handover : effects_.handovers) hand_over(handover);
   for (core::Ask& ask : effects_.asks) world_.hasher.ask(world_.id, std::move(ask));
+  for (core::OwnerAsk& ask : effects_.owner_asks) world_.owners.ask(world_.id, std::move(ask));
+  for (core::OwnerRelease& release : effects_.owner_releases) {
+    world_.owners.release(std::move(release));
+  }
+  for (const core::TunnelWish& wish : effects_.tunnels) {
+    post([wish](ShardThread& thread) { thread.tunnels_.make(wish, thread.now_.instant); });
+  }
   for (store::LoadRequest& load : effects_.loads) {
     stopwatch_.on_load(load.id);
     world_.store.load(world_.id, std::move(load));
@@ -255,6 +266,9 @@ void ShardThread::carry_out() {
   effects_.closes.clear();
   effects_.handovers.clear();
   effects_.asks.clear();
+  effects_.owner_asks.clear();
+  effects_.owner_releases.clear();
+  effects_.tunnels.clear();
   effects_.loads.clear();
   effects_.key_loads.clear();
   effects_.resumes.clear();
@@ -296,6 +310,7 @@ net::LinkEvents ShardThread::link_events() {
   net::LinkEvents events;
   events.on_agreed = [this](net::Link link) { on_link(std::move(link)); };
   events.on_failed = [this](std::uint64_t dial, std::string reason) {
+    if (Tunnels::has_made(dial)) return tunnels_.on_failed(dial, reason);
     cluster_links_.on_failed(dial, std::move(reason), now_.instant);
   };
   events.on_closed = [this](core::ConnId conn) { cluster_links_.on_closed(conn, now_.instant); };
@@ -304,11 +319,18 @@ net::LinkEvents ShardThread::link_events() {
 
 // Streams that come in are spread over the shards by the shard that sends on them.
 void ShardThread::on_link(net::Link link) {
+  if (Tunnels::has_made(link.dial)) return tunnels_.on_agreed(std::move(link));
   if (link.dial != 0) return cluster_links_.on_agreed(std::move(link), now_.instant);
   if (link.peer.purpose == cluster::LinkPurpose::Control) {
     return world_.questions.take(std::move(link));
   }
   world_.gate.heard_of(link.peer.member);
+  if (link.peer.purpose == cluster::LinkPurpose::Tunnel) {
+    // Any shard will do: CONNECT says which one is the client's.
+    link.socket.info.link = core::LinkInfo{link.peer.member, 0, false, core::LinkKind::Tunnel, {}};
+    reactor_.adopt(std::move(link.socket));
+    return;
+  }
   link.socket.info.link = core::LinkInfo{link.peer.member, link.peer.shard, false};
   const std::size_t home = link.peer.shard % world_.links.shards();
   if (home == world_.id.value) {

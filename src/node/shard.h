@@ -31,8 +31,10 @@
 #include "node/links.h"
 #include "node/log.h"
 #include "node/member_questions.h"
+#include "node/owner_desk.h"
 #include "node/stopwatch.h"
 #include "node/trace_hub.h"
+#include "node/tunnels.h"
 #include "store/store.h"
 
 namespace vmq::node {
@@ -50,6 +52,7 @@ struct ShardWorld {
   LinkGate& gate;
   Resolver& resolver;
   MemberQuestions& questions;
+  OwnerDesk& owners;
   std::uint64_t link_seed;
   // Shards that have nothing left to do for a stopping node: the last one ends all.
   std::atomic<std::size_t>& quiet_shards;
@@ -121,6 +124,7 @@ class ShardThread {
   core::ShardCore core_;
   net::Reactor reactor_;
   ClusterLinks cluster_links_;
+  Tunnels tunnels_;
   core::Effects effects_;
   store::Completions completions_;
   bool was_writable_ = true;
