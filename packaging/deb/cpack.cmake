@@ -4,7 +4,9 @@ set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "logrotate")
+# Installing etcd-server starts an etcd of its own on the standard ports; ours has other ports and files. A lone node and
+# one with etcd servers elsewhere need neither, so it is no dependency.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "logrotate, etcd-server")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${here}/deb/postinst ${here}/deb/prerm ${here}/deb/postrm ${here}/deb/conffiles)
 install(FILES ${here}/deb/copyright DESTINATION ${doc})

@@ -28,6 +28,8 @@ set(CPACK_RPM_PACKAGE_REQUIRES_PRE "shadow-utils")
 string(JOIN ", " CPACK_RPM_PACKAGE_REQUIRES logrotate "libc.so.6(GLIBC_2.36)(64bit)"
   "libstdc++.so.6(GLIBCXX_3.4.30)(64bit)" "libgcc_s.so.1()(64bit)" "libssl.so.3()(64bit)"
   "libcrypto.so.3(OPENSSL_3.0.0)(64bit)" "libz.so.1()(64bit)")
+# Not every distribution has it; the cluster says what is missing.
+set(CPACK_RPM_PACKAGE_SUGGESTS "etcd")
 set(CPACK_RPM_PACKAGE_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
 set(CPACK_RPM_PRE_INSTALL_SCRIPT_FILE ${here}/rpm/pre.sh)
 set(CPACK_RPM_POST_INSTALL_SCRIPT_FILE ${here}/rpm/post.sh)

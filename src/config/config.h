@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "config/etcd_config.h"
 #include "config/http_config.h"
 
 namespace vmq::config {
@@ -278,6 +279,7 @@ struct Config {
   LogConfig log;
   MessageStoreConfig message_store;
   NodeConfig node;
+  EtcdConfig etcd;
   HttpConfig http;
   GraphiteConfig graphite;
   TransportConfig transport;

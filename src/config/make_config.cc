@@ -261,6 +261,30 @@ std::optional<std::string> text_of(const Settings& settings, std::string_view ke
   return value->value.text;
 }
 
+// NAME@HOST; without a HOST, whole.
+std::string host_of(const std::string& nodename) {
+  return nodename.substr(nodename.rfind('@') + 1);
+}
+
+void read_etcd(const Settings& settings, EtcdConfig& etcd) {
+  etcd.endpoints = split_list(settings.text("metadata.etcd.endpoints"));
+  etcd.cafile = text_of(settings, "metadata.etcd.cafile").value_or("");
+  etcd.certfile = text_of(settings, "metadata.etcd.certfile").value_or("");
+  etcd.keyfile = text_of(settings, "metadata.etcd.keyfile").value_or("");
+  etcd.key_prefix = settings.text("metadata.etcd.prefix");
+  etcd.lease = milliseconds(settings.number("metadata.etcd.lease"));
+  etcd.program = settings.text("metadata.etcd.program");
+  etcd.directory = settings.text("metadata.etcd.directory");
+  etcd.host = settings.text("metadata.etcd.host");
+  if (etcd.host.empty()) etcd.host = host_of(settings.text("nodename"));
+  etcd.listen_address = settings.text("metadata.etcd.listen_address");
+  etcd.client_port = narrow<std::uint16_t>(settings, "metadata.etcd.client_port");
+  etcd.peer_port = narrow<std::uint16_t>(settings, "metadata.etcd.peer_port");
+  etcd.voters = count(settings, "metadata.etcd.voters");
+  etcd.replace_after = milliseconds(settings.number("metadata.etcd.replace_after"));
+  etcd.quota_bytes = narrow<std::uint64_t>(settings, "metadata.etcd.quota");
+}
+
 void read_http(const Settings& settings, HttpConfig& http) {
   http.modules = split_list(settings.text("http_modules"));
   for (const auto& [key, value] : settings.all()) {
@@ -320,6 +344,7 @@ Config make_config(const Settings& settings) {
   read_log(settings, config.log);
   read_message_store(settings, config.message_store);
   read_node(settings, config.node);
+  read_etcd(settings, config.etcd);
   read_http(settings, config.http);
   read_graphite(settings, config.graphite);
   read_transport(settings, config.transport);

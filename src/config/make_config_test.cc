@@ -81,6 +81,44 @@ TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_the_node) {
   EXPECT_TRUE(made.listeners.empty());
 }
 
+TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_etcd) {
+  const EtcdConfig own;
+  const EtcdConfig made = config_of("").etcd;
+  EXPECT_EQ(made.endpoints, own.endpoints);
+  EXPECT_EQ(made.cafile + made.certfile + made.keyfile, "");
+  EXPECT_EQ(made.key_prefix, own.key_prefix);
+  EXPECT_EQ(made.lease, own.lease);
+  EXPECT_EQ(made.program, own.program);
+  EXPECT_EQ(made.directory, own.directory);
+  EXPECT_EQ(made.host, own.host);
+  EXPECT_EQ(made.listen_address, own.listen_address);
+  EXPECT_EQ(made.client_port, own.client_port);
+  EXPECT_EQ(made.peer_port, own.peer_port);
+  EXPECT_EQ(made.voters, own.voters);
+  EXPECT_EQ(made.replace_after, own.replace_after);
+  EXPECT_EQ(made.quota_bytes, own.quota_bytes);
+}
+
+TEST(MakeConfig, keys_of_etcd_arrive) {
+  const EtcdConfig made = config_of(
+                              "nodename = n1@10.0.3.4\n"
+                              "metadata.etcd.endpoints = [10.0.0.1:2379, 10.0.0.2:2379]\n"
+                              "metadata.etcd.cafile = /ca.pem\n"
+                              "metadata.etcd.client_port = 1\n"
+                              "metadata.etcd.voters = 5\n"
+                              "metadata.etcd.replace_after = 1h\n"
+                              "metadata.etcd.quota = 2GB\n")
+                              .etcd;
+  EXPECT_EQ(made.endpoints, (std::vector<std::string>{"10.0.0.1:2379", "10.0.0.2:2379"}));
+  EXPECT_EQ(made.cafile, "/ca.pem");
+  EXPECT_EQ(made.host, "10.0.3.4");
+  EXPECT_EQ(made.client_port, 1);
+  EXPECT_EQ(made.voters, 5u);
+  EXPECT_EQ(made.replace_after, seconds(3600));
+  EXPECT_EQ(made.quota_bytes, 2ull << 30);
+  EXPECT_EQ(config_of("metadata.etcd.host = other\n").etcd.host, "other");
+}
+
 TEST(MakeConfig, an_empty_file_gives_the_structs_defaults_of_log_auth_and_systree) {
   const Config own;
   const Config made = config_of("");

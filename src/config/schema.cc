@@ -9,9 +9,9 @@ namespace vmq::config {
 namespace {
 
 constexpr const Section* kSections[] = {
-    &kMqttSection,   &kNodeSection,    &kStoreSection,   &kAuthSection,    &kSysTreeSection,
-    &kLogSection,    &kHttpSection,    &kClusterSection, &kWebhookSection, &kScriptSection,
-    &kBridgeSection, &kIgnoredSection, &kRemovedSection,
+    &kMqttSection,   &kNodeSection,   &kStoreSection,   &kAuthSection,    &kSysTreeSection,
+    &kLogSection,    &kHttpSection,   &kClusterSection, &kEtcdSection,    &kWebhookSection,
+    &kScriptSection, &kBridgeSection, &kIgnoredSection, &kRemovedSection,
 };
 
 std::vector<std::string_view> split_words(std::string_view text) {

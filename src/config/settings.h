@@ -89,6 +89,7 @@ extern const Section kSysTreeSection;
 extern const Section kLogSection;
 extern const Section kHttpSection;
 extern const Section kClusterSection;
+extern const Section kEtcdSection;
 extern const Section kWebhookSection;
 extern const Section kScriptSection;
 extern const Section kBridgeSection;

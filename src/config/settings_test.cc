@@ -91,7 +91,9 @@ TEST(SettingsTable, what_is_not_in_the_contract_is_marked) {
         contract.contains(std::string(setting.key)) || setting.key == "plugins.vmq_http_pub";
     EXPECT_EQ(is_in_contract, !is_ours && !is_of_other_release) << setting.key;
     if (is_ours) {
-      EXPECT_TRUE(setting.key.starts_with("node.") || setting.key.starts_with("message_store."));
+      EXPECT_TRUE(setting.key.starts_with("node.") || setting.key.starts_with("message_store.") ||
+                  setting.key.starts_with("metadata.etcd."))
+          << setting.key;
     }
   }
 }
