@@ -132,13 +132,15 @@ void Shard::send_interest() {
     if (!stream->is_open || stream->shard != shard_) continue;
     if (has_changes) send_frames(*stream, interest_changes_);
     if (stream->is_snapshot_due) continue_snapshot(*stream);
+    if (may_send_retained(*stream)) continue_retained_sync(*stream);
   }
   interest_changes_.clear();
 }
 
 bool Shard::is_sending_interest() const {
-  return std::any_of(out_streams_.begin(), out_streams_.end(),
-                     [](const auto& stream) { return stream->is_open && stream->is_snapshot_due; });
+  return std::any_of(out_streams_.begin(), out_streams_.end(), [this](const auto& stream) {
+    return stream->is_open && (stream->is_snapshot_due || may_send_retained(*stream));
+  });
 }
 
 // Whether every member that can be reached knows what this shard wanted at that version.

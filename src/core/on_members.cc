@@ -1,8 +1,10 @@
 // Who the members of the cluster are. Streams follow from it.
 #include <algorithm>
 
+#include "base/expect.h"
 #include "core/session_record.h"
 #include "core/shard.h"
+#include "session/message_record.h"
 #include "topic/validate.h"
 
 namespace vmq::core {
@@ -18,9 +20,17 @@ void Shard::on_members(const cluster::Members& members) {
   for (std::size_t i = in_streams_.size(); i > 0; --i) {
     if (is_gone(in_streams_[i - 1]->member)) drop_in_stream(*in_streams_[i - 1]);
   }
+  // Whoever joins sends what it has retained to all, and one of those who were there to it.
+  const bool is_new_here = out_streams_.empty();
   for (const cluster::Member& member : members_.all) {
     if (member.number == members_.self || out_stream(member.number) != nullptr) continue;
-    create_stream_session(make_out_stream(member.number, shard_));
+    OutStream& stream = make_out_stream(member.number, shard_);
+    create_stream_session(stream);
+    const bool is_first =
+        std::none_of(members_.all.begin(), members_.all.end(), [&](const cluster::Member& other) {
+          return other.number < members_.self && other.number != member.number;
+        });
+    if (shard_ == 0 && (is_new_here || is_first)) begin_retained_sync(stream);
   }
   if (members_.is_alone() && is_clustered_) end_interest();
   if (!members_.is_alone() && !is_clustered_) {
@@ -51,6 +61,13 @@ void Shard::restore_streams(RecoveredShard& recovered) {
       stream->is_run_on_disk = true;
     }
   }
+  for (const LinkInfo& link : recovered.syncs) {
+    for (const auto& stream : out_streams_) {
+      if (stream->member == link.member && stream->shard == link.shard) {
+        stream->is_retained_due = true;
+      }
+    }
+  }
   for (RecoveredInStream& known : recovered.in_streams) {
     InStream& stream = in_stream(known.member, known.shard);
     stream.run = known.run;
@@ -71,6 +88,49 @@ void Shard::restore_out_stream(const RecoveredSession& recovered, Session& sessi
       make_out_stream(link ? link->member : cluster::no_member, link ? link->shard : shard_);
   stream.session = session.slot;
   stream.run_first = session.queue.next_seq() + 1;
+}
+
+// --- what is retained, for a member that is new ---
+
+void Shard::begin_retained_sync(OutStream& stream) {
+  stream.is_retained_due = true;
+  effects_.batch.put(store::Space::Meta, sync_key(stream.member, stream.shard),
+                     out_stream_record(1));
+}
+
+// It goes into the stream's queue as that empties, so that millions cost no memory.
+bool Shard::may_send_retained(const OutStream& stream) const {
+  return stream.is_retained_due && stream.is_open &&
+         sessions_[stream.session]->queue.size() < limits_.stream_window_max;
+}
+
+void Shard::continue_retained_sync(OutStream& stream) {
+  std::vector<std::string_view> worlds{""};
+  for (const config::ListenerConfig& listener : config().listeners) {
+    if (std::find(worlds.begin(), worlds.end(), listener.mountpoint) == worlds.end()) {
+      worlds.push_back(listener.mountpoint);
+    }
+  }
+  if (stream.retained_world >= worlds.size()) {
+    stream.is_retained_due = false;
+    effects_.batch.erase(store::Space::Meta, sync_key(stream.member, stream.shard));
+    return;
+  }
+  const std::string* world = mountpoint(worlds[stream.retained_world]);
+  shared_.retained.scan(*world, "#", stream.retained_at, limits_.retained_per_turn,
+                        [&](const topic::RetainedView& retained) {
+                          const auto parsed = session::parse_message_record(retained.blob);
+                          VMQ_EXPECT(parsed.has_value());
+                          Publication publication;
+                          publication.view = parsed->message;
+                          publication.mountpoint = world;
+                          publication.stamp = retained.version;
+                          publication.updates_retained = true;
+                          deliver_member(publication, stream, false, true, {});
+                        });
+  if (!stream.retained_at.done()) return;
+  stream.retained_at = {};
+  ++stream.retained_world;
 }
 
 // The clock of stamps: it follows the wall clock and never goes back. Even: what is retained takes

@@ -61,6 +61,7 @@ void Shard::note_run(OutStream& stream) {
 void Shard::drop_out_stream(OutStream& stream) {
   if (find(stream.conn) != nullptr) drop(stream.conn.slot(), CloseHow::Abort);
   effects_.batch.erase(store::Space::Meta, out_stream_key(stream.member, stream.shard));
+  effects_.batch.erase(store::Space::Meta, sync_key(stream.member, stream.shard));
   end_stream_session(*sessions_[stream.session]);
   std::erase_if(out_streams_, [&](const auto& other) { return other.get() == &stream; });
 }

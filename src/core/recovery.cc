@@ -121,6 +121,7 @@ class Recovery {
   std::unordered_set<std::uint64_t> suspects_;  // chunks of sessions that are gone
   std::map<std::pair<cluster::MemberNumber, std::uint8_t>, RecoveredInStream> in_streams_;
   std::vector<RecoveredRun> runs_;
+  std::vector<LinkInfo> syncs_;
 
   // The session whose queue is being read.
   SessionNumber current_ = 0;
@@ -209,6 +210,16 @@ Recovery::Scanned Recovery::read_streams() {
     return true;
   });
   if (!scanned) return scanned;
+  scanned = store_.scan(Space::Meta, syncs_prefix, "stream/sync0", [&](const Row& row) {
+    const std::optional<LinkInfo> link = parse_sync_key(as_text(row.key));
+    if (link) {
+      syncs_.push_back(*link);
+    } else {
+      ++node_.corrupted;
+    }
+    return true;
+  });
+  if (!scanned) return scanned;
   return store_.scan(Space::Meta, out_streams_prefix, "stream/out0", [&](const Row& row) {
     std::optional<RecoveredRun> run;
     if (row.state == RowState::Value) run = parse_out_stream(as_text(row.key), row.value);
@@ -228,6 +239,7 @@ void Recovery::place_streams() {
     node_.shards[stream.shard % shards].in_streams.push_back(std::move(stream));
   }
   for (const RecoveredRun& run : runs_) node_.shards[run.shard % shards].runs.push_back(run);
+  for (const LinkInfo& link : syncs_) node_.shards[link.shard % shards].syncs.push_back(link);
 }
 
 Recovery::Scanned Recovery::read_sessions() {

@@ -120,6 +120,7 @@ struct RecoveredShard {
   std::vector<std::uint64_t> next_owed;  // by shard: number of the next frame to it
   std::vector<std::uint64_t> applied;    // by shard: frames from it up to this number are applied
   std::vector<RecoveredInStream> in_streams;
+  std::vector<LinkInfo> syncs;     // streams on which all that is retained is still to be sent
   std::vector<RecoveredRun> runs;  // of streams whose other end may not know the last run
 };
 
@@ -373,6 +374,9 @@ class Shard {
   void restore_streams(RecoveredShard& recovered);
   void restore_out_stream(const RecoveredSession& recovered, Session& session);
   std::uint64_t next_stamp();
+  void begin_retained_sync(OutStream& stream);
+  void continue_retained_sync(OutStream& stream);
+  bool may_send_retained(const OutStream& stream) const;
   // to them (out_stream.cc)
   OutStream* out_stream(cluster::MemberNumber member);
   OutStream& stream_of(const Session& session);

@@ -49,6 +49,16 @@ std::string out_stream_key(cluster::MemberNumber member, std::uint8_t shard) {
   return key_of(out_streams_prefix, member, shard);
 }
 
+std::string sync_key(cluster::MemberNumber member, std::uint8_t shard) {
+  return key_of(syncs_prefix, member, shard);
+}
+
+std::optional<LinkInfo> parse_sync_key(std::string_view key) {
+  const std::optional<StreamId> id = take_id(syncs_prefix, key);
+  if (!id || !key.empty()) return std::nullopt;
+  return LinkInfo{id->member, id->shard, true};
+}
+
 std::string interest_key(cluster::MemberNumber member, std::uint8_t shard,
                          const RecoveredInStream::Filter& filter) {
   std::string key = key_of(interest_prefix, member, shard);

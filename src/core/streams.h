@@ -15,6 +15,7 @@
 #include "core/ids.h"
 #include "core/state.h"
 #include "core/stream_frame.h"
+#include "topic/retained_index.h"
 #include "topic/subscriber.h"
 #include "topic/subscription_index.h"
 
@@ -65,6 +66,10 @@ struct OutStream {
   std::size_t snapshot_at = 0;
   bool is_snapshot_due = false;
   std::uint64_t interest_known = 0;  // the last mark that came back
+  // All that is retained here is still to be sent: the member is new to this node. On disk too.
+  bool is_retained_due = false;
+  std::size_t retained_world = 0;  // the mountpoint that is being sent, and how far
+  topic::RetainedCursor retained_at;
 };
 
 // From a shard of a member to this one.
@@ -126,6 +131,10 @@ std::string interest_key(cluster::MemberNumber member, std::uint8_t shard,
 inline constexpr std::string_view in_streams_prefix = "stream/in/";
 inline constexpr std::string_view out_streams_prefix = "stream/out/";
 inline constexpr std::string_view interest_prefix = "interest/";
+inline constexpr std::string_view syncs_prefix = "stream/sync/";
+std::string sync_key(cluster::MemberNumber member, std::uint8_t shard);
+// Nothing for bytes that are none.
+std::optional<LinkInfo> parse_sync_key(std::string_view key);
 std::vector<std::uint8_t> in_stream_record(std::uint64_t run, std::uint64_t applied);
 std::vector<std::uint8_t> out_stream_record(std::uint64_t first);
 // Nothing for bytes that are none of these.

@@ -215,6 +215,29 @@ TEST_F(ClusterStage, members_that_part_owe_each_other_nothing) {
   EXPECT_EQ(swarm.host(0).store->count(store::Space::Queue), 0u);
 }
 
+TEST_F(ClusterStage, a_member_that_joins_gets_what_is_retained_and_brings_its_own) {
+  swarm.tell_members(now, false);
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) {
+    Client& publisher = online("publisher" + std::to_string(at), at);
+    for (int i = 0; i < 50; ++i) {
+      publisher.publish("r/" + std::to_string(at) + "/" + std::to_string(i), "x", 1, true);
+      run();
+    }
+    pass(milliseconds(5));
+    publisher.publish("r/last", std::to_string(at), 1, true);
+    run();
+  }
+  swarm.tell_members(now, true);
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) {
+    Client& reader = online("reader" + std::to_string(at), at);
+    subscribe(reader, "r/#", 1);
+    EXPECT_THAT(reader.received, SizeIs(151)) << at;
+    EXPECT_EQ(reader.received.back().payload, "2");
+  }
+}
+
 // --- one session a client id ---
 
 TEST_F(ClusterStage, a_session_is_found_from_every_node) {
