@@ -14,6 +14,7 @@
 #include "core/link_frame.h"
 #include "core/node_record.h"
 #include "core/session_record.h"
+#include "core/stream_recovery.h"
 #include "core/streams.h"
 #include "session/message_record.h"
 #include "topic/validate.h"
@@ -56,7 +57,7 @@ class Recovery {
   using Scanned = Result<void, store::StoreError>;
   Scanned read_node(std::uint8_t shards_wanted, Rng& rng);
   Scanned read_links();
-  Scanned read_streams();
+  Scanned read_streams() { return streams_.read(store_, node_.corrupted); }
   Scanned read_sessions();
   void read_page(const Row& row, const PageKey& key, RecoveredSession* session);
   Scanned read_journal();
@@ -91,7 +92,6 @@ class Recovery {
   void change_shards();
   Scanned sweep_chunks();
   void settle_owed();
-  void place_streams();
   std::size_t home_of(const RecoveredSession& session) const;
   void drop_unreferenced();
   Scanned write();
@@ -119,9 +119,7 @@ class Recovery {
   std::vector<std::uint64_t> last_session_;
   std::unordered_map<std::uint64_t, std::uint32_t> refs_;
   std::unordered_set<std::uint64_t> suspects_;  // chunks of sessions that are gone
-  std::map<std::pair<cluster::MemberNumber, std::uint8_t>, RecoveredInStream> in_streams_;
-  std::vector<RecoveredRun> runs_;
-  std::vector<LinkInfo> syncs_;
+  StreamRecovery streams_;
 
   // The session whose queue is being read.
   SessionNumber current_ = 0;
@@ -181,65 +179,6 @@ Recovery::Scanned Recovery::read_links() {
         }
         return true;
       });
-}
-
-// What other members have sent and want, and what they may not know of this node's last run.
-Recovery::Scanned Recovery::read_streams() {
-  auto scanned = store_.scan(Space::Meta, in_streams_prefix, "stream/in0", [&](const Row& row) {
-    std::optional<RecoveredInStream> stream;
-    if (row.state == RowState::Value) stream = parse_in_stream(as_text(row.key), row.value);
-    if (!stream) {
-      ++node_.corrupted;
-      return true;
-    }
-    in_streams_[{stream->member, stream->shard}] = std::move(*stream);
-    return true;
-  });
-  if (!scanned) return scanned;
-  scanned = store_.scan(Space::Meta, interest_prefix, "interest0", [&](const Row& row) {
-    std::optional<RecoveredInterest> interest;
-    if (row.state == RowState::Value) interest = parse_interest_key(as_text(row.key));
-    if (!interest) {
-      ++node_.corrupted;
-      return true;
-    }
-    RecoveredInStream& stream = in_streams_[{interest->member, interest->shard}];
-    stream.member = interest->member;
-    stream.shard = interest->shard;
-    stream.interest.push_back(std::move(interest->filter));
-    return true;
-  });
-  if (!scanned) return scanned;
-  scanned = store_.scan(Space::Meta, syncs_prefix, "stream/sync0", [&](const Row& row) {
-    const std::optional<LinkInfo> link = parse_sync_key(as_text(row.key));
-    if (link) {
-      syncs_.push_back(*link);
-    } else {
-      ++node_.corrupted;
-    }
-    return true;
-  });
-  if (!scanned) return scanned;
-  return store_.scan(Space::Meta, out_streams_prefix, "stream/out0", [&](const Row& row) {
-    std::optional<RecoveredRun> run;
-    if (row.state == RowState::Value) run = parse_out_stream(as_text(row.key), row.value);
-    if (run) {
-      runs_.push_back(*run);
-    } else {
-      ++node_.corrupted;
-    }
-    return true;
-  });
-}
-
-// Each end of a stream belongs to one shard, that of its number where there are as many.
-void Recovery::place_streams() {
-  const std::size_t shards = node_.shards.size();
-  for (auto& [id, stream] : in_streams_) {
-    node_.shards[stream.shard % shards].in_streams.push_back(std::move(stream));
-  }
-  for (const RecoveredRun& run : runs_) node_.shards[run.shard % shards].runs.push_back(run);
-  for (const LinkInfo& link : syncs_) node_.shards[link.shard % shards].syncs.push_back(link);
 }
 
 Recovery::Scanned Recovery::read_sessions() {
@@ -646,7 +585,7 @@ Recovery::Scanned Recovery::read_retained() {
 
 // The clock of versions goes on behind them, the oldest first.
 void Recovery::take_erasures(std::vector<std::pair<std::uint64_t, std::string>> erased) {
-  const bool keeps = !in_streams_.empty();
+  const bool keeps = streams_.has_members();
   if (keeps) retained_.remember_erasures(erasures_max);
   std::sort(erased.begin(), erased.end());
   for (const auto& [version, key] : erased) {
@@ -791,7 +730,7 @@ Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wante
   for (auto& [number, session] : sessions_) {
     node_.shards[home_of(session)].sessions.push_back(std::move(session));
   }
-  place_streams();
+  streams_.place(node_.shards);
   const auto written = write();
   if (!written) return failure(written.error());
   node_.first_ticket = tickets_ + 1;

@@ -1,0 +1,54 @@
+#include "core/stream_recovery.h"
+
+namespace vmq::core {
+
+StreamRecovery::Scanned StreamRecovery::read(store::Store& store, std::uint64_t& corrupted) {
+  // `take` says whether it could make sense of a record.
+  using Take = topic::FunctionView<bool(std::string_view key, ByteView value)>;
+  const auto scan = [&](std::string_view prefix, Take take) {
+    std::string end(prefix);
+    ++end.back();
+    return store.scan(store::Space::Meta, prefix, end, [&](const store::Row& row) {
+      if (row.state != store::RowState::Value || !take(as_text(row.key), row.value)) ++corrupted;
+      return true;
+    });
+  };
+  auto scanned = scan(in_streams_prefix, [&](std::string_view key, ByteView value) {
+    std::optional<RecoveredInStream> stream = parse_in_stream(key, value);
+    if (stream) in_streams_[{stream->member, stream->shard}] = std::move(*stream);
+    return stream.has_value();
+  });
+  if (!scanned) return scanned;
+  scanned = scan(interest_prefix, [&](std::string_view key, ByteView) {
+    std::optional<RecoveredInterest> interest = parse_interest_key(key);
+    if (!interest) return false;
+    RecoveredInStream& stream = in_streams_[{interest->member, interest->shard}];
+    stream.member = interest->member;
+    stream.shard = interest->shard;
+    stream.interest.push_back(std::move(interest->filter));
+    return true;
+  });
+  if (!scanned) return scanned;
+  scanned = scan(syncs_prefix, [&](std::string_view key, ByteView) {
+    const std::optional<LinkInfo> link = parse_sync_key(key);
+    if (link) syncs_.push_back(*link);
+    return link.has_value();
+  });
+  if (!scanned) return scanned;
+  return scan(out_streams_prefix, [&](std::string_view key, ByteView value) {
+    const std::optional<RecoveredRun> run = parse_out_stream(key, value);
+    if (run) runs_.push_back(*run);
+    return run.has_value();
+  });
+}
+
+void StreamRecovery::place(std::vector<RecoveredShard>& shards) {
+  const auto of = [&](std::uint8_t shard) -> RecoveredShard& {
+    return shards[shard % shards.size()];
+  };
+  for (auto& [id, stream] : in_streams_) of(stream.shard).in_streams.push_back(std::move(stream));
+  for (const RecoveredRun& run : runs_) of(run.shard).runs.push_back(run);
+  for (const LinkInfo& link : syncs_) of(link.shard).syncs.push_back(link);
+}
+
+}  // namespace vmq::core

@@ -1,0 +1,34 @@
+// What a start finds of streams to and from other members: docs/formats/meta.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "core/shard.h"
+#include "core/streams.h"
+#include "store/store.h"
+#include "topic/function_view.h"
+
+namespace vmq::core {
+
+class StreamRecovery {
+ public:
+  using Scanned = Result<void, store::StoreError>;
+
+  // Adds to `corrupted` what makes no sense.
+  Scanned read(store::Store& store, std::uint64_t& corrupted);
+  // True: another member has sent something, and may send more.
+  bool has_members() const { return !in_streams_.empty(); }
+  // Gives each shard its streams: that of the stream's number, where there are as many.
+  void place(std::vector<RecoveredShard>& shards);
+
+ private:
+  std::map<std::pair<cluster::MemberNumber, std::uint8_t>, RecoveredInStream> in_streams_;
+  std::vector<RecoveredRun> runs_;
+  std::vector<LinkInfo> syncs_;
+};
+
+}  // namespace vmq::core
