@@ -36,6 +36,7 @@ struct Row {
   std::uint8_t qos = 0;
   bool is_online = false;
   bool no_local = false;
+  bool is_elsewhere = false;  // not a client, but another node that has some
   bool is_match = true;
 };
 
@@ -108,6 +109,7 @@ std::vector<Cell> cells_of(const Row& row, const config::Config& config) {
     why += "; the client is away: QoS 1 and 2 wait for it, QoS 0 is lost";
     if (row.qos == 0) gets = "no";
   }
+  if (row.is_elsewhere) why = "Clients of that node want it; ask that node which";
   if (row.is_match && row.no_local) why += "; not what it publishes itself (no local)";
   return {row.client_id,
           row.filter,
@@ -153,9 +155,28 @@ class Explanation {
     receivers_.plain.erase(std::unique(receivers_.plain.begin(), receivers_.plain.end()),
                            receivers_.plain.end());
     for (const topic::SessionHandle handle : receivers_.plain) {
+      if (core::is_member(handle)) {
+        add_member(core::member_of(handle));
+        continue;
+      }
       if (!add({handle, {}, {}}, false)) return false;
     }
     return true;
+  }
+
+  // Sessions of another node: which ones, that node knows. Once a node.
+  void add_member(cluster::MemberNumber number) {
+    const node::MembersSnapshot members = node_.members();
+    const cluster::Member* member = members->find(number);
+    Row row;
+    row.client_id = "clients of " + (member == nullptr ? "a node that has left" : member->name);
+    row.is_elsewhere = true;
+    row.is_online = member != nullptr && member->is_up;
+    row.is_match = true;
+    const bool is_known = std::any_of(rows_.begin(), rows_.end(), [&](const Row& known) {
+      return known.client_id == row.client_id;
+    });
+    if (!is_known) rows_.push_back(std::move(row));
   }
 
   bool add(const Target& target, bool with_others) {

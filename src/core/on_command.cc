@@ -242,6 +242,8 @@ void Shard::delete_retained(std::string_view mountpoint_text, std::string_view t
   Publication nothing;
   nothing.view.topic = topic;
   retain(nothing, mountpoint_text);
+  nothing.mountpoint = mountpoint(mountpoint_text);
+  if (nothing.stamp != 0) deliver_members(nothing, {});
 }
 
 std::size_t Shard::expire_retained(std::size_t topics_max, bool& is_done) {

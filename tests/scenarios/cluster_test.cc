@@ -111,6 +111,15 @@ TEST_F(ClusterStage, what_is_retained_is_retained_everywhere) {
   }
 }
 
+TEST_F(ClusterStage, what_an_operator_deletes_is_gone_everywhere) {
+  Client& publisher = online("publisher", 0);
+  publisher.publish("r", "x", 1, true);
+  run();
+  swarm.node(2)->command(now, [](core::ShardCore& core) { core.shard().delete_retained("", "r"); });
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) EXPECT_EQ(swarm.node(at)->retained().count(), 0u);
+}
+
 TEST_F(ClusterStage, of_two_retained_in_a_split_the_later_one_stands_everywhere) {
   split_off(2);
   Client& first = online("first", 2);
