@@ -268,6 +268,22 @@ TEST_F(Commands, a_listener_is_started_stopped_restarted_and_deleted) {
   EXPECT_NE(complaint("listener restart" + at).find("listener show"), std::string::npos);
 }
 
+TEST_F(Commands, a_listener_of_nodes_is_shown_and_suspended_like_others) {
+  config::ListenerConfig listener;
+  listener.kind = config::ListenerKind::Vmq;
+  listener.name = "clustering";
+  listener.address = "127.0.0.1";
+  listener.connections_max = 50;
+  ASSERT_TRUE(node_->add_listener(listener));
+  const std::string second = std::to_string(node_->listeners().views().at(1).port);
+  EXPECT_NE(csv("listener show").find("vmq,running,127.0.0.1," + second + ",\"\",50,0,0"),
+            std::string::npos)
+      << csv("listener show");
+  const std::string at = " address=127.0.0.1 port=" + second;
+  EXPECT_EQ(csv("listener stop" + at), "Done\n");
+  EXPECT_NE(csv("listener show").find("vmq,suspended"), std::string::npos);
+}
+
 TEST_F(Commands, a_listener_with_options_that_cannot_be_is_refused) {
   EXPECT_NE(complaint("listener start address=here port=1884").find("address"), std::string::npos);
   EXPECT_NE(complaint("listener start address=127.0.0.1 port=0 --max_connections=many")
