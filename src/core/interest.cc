@@ -143,10 +143,12 @@ bool Shard::is_sending_interest() const {
   });
 }
 
-// Whether every member that can be reached knows what this shard wanted at that version.
+// Whether every member that can be reached knows what this shard wanted at that version. One whose
+// connection is there and has not said what it has is about to.
 bool Shard::is_interest_known(std::uint64_t version) const {
   return std::all_of(out_streams_.begin(), out_streams_.end(), [&](const auto& stream) {
-    if (stream->shard != shard_ || !stream->is_open) return true;
+    if (stream->shard != shard_ || !stream->conn.is_valid()) return true;
+    if (!stream->is_open) return false;
     // The mark of a snapshot says nothing of what it has passed already.
     return !stream->is_snapshot_due && stream->interest_known >= version;
   });
