@@ -1,18 +1,26 @@
-// Whole nodes in one process that may be members of one cluster, over loopback.
+// Whole nodes in one process that may be members of one cluster, over loopback, and what a network
+// does to their connections.
 #pragma once
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "net/address.h"
+#include "net/fd.h"
 #include "node/node.h"
 
 namespace vmq::node {
@@ -107,6 +115,60 @@ class TestNode {
 
  private:
   std::string folder_;
+};
+
+// Passes connections on until they are cut.
+class Forwarder {
+ public:
+  explicit Forwarder(const std::string& to) {
+    const auto target = cluster::parse_address(to);
+    target_ = *net::ip_address(target->host, target->port);
+    const net::SocketAddress any = *net::ip_address("127.0.0.1", 0);
+    door_ = net::Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(door_.get(), any.get(), any.size), 0);
+    EXPECT_EQ(::listen(door_.get(), 64), 0);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Forwarder() {
+    is_over_ = true;
+    thread_.join();
+  }
+  std::string address() const { return net::address_text(net::local_address(door_.get())); }
+  void cut() { is_cut_ = true; }
+  std::uint32_t accepted() const { return accepted_; }
+
+ private:
+  void run() {
+    std::vector<net::Fd> ends;  // in pairs
+    while (!is_over_) {
+      if (is_cut_.exchange(false)) ends.clear();
+      std::vector<pollfd> polled = {{door_.get(), POLLIN, 0}};
+      for (const net::Fd& end : ends) polled.push_back({end.get(), POLLIN, 0});
+      if (::poll(polled.data(), polled.size(), 5) <= 0) continue;
+      for (std::size_t i = 0; i < ends.size(); ++i) {
+        if (polled[i + 1].revents == 0) continue;
+        char buffer[65536];
+        const ssize_t count = ::recv(ends[i].get(), buffer, sizeof buffer, 0);
+        if (count > 0) ::send(ends[i ^ 1].get(), buffer, static_cast<std::size_t>(count), 0);
+        if (count <= 0) ::shutdown(ends[i ^ 1].get(), SHUT_WR);
+        if (count <= 0) ::shutdown(ends[i].get(), SHUT_RD);
+      }
+      if (polled[0].revents == 0) continue;
+      net::Fd from(::accept(door_.get(), nullptr, nullptr));
+      net::Fd to(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      if (::connect(to.get(), target_.get(), target_.size) != 0) continue;
+      ends.push_back(std::move(from));
+      ends.push_back(std::move(to));
+      ++accepted_;
+    }
+  }
+
+  net::SocketAddress target_;
+  net::Fd door_;
+  std::atomic<bool> is_over_{false};
+  std::atomic<bool> is_cut_{false};
+  std::atomic<std::uint32_t> accepted_{0};
+  std::thread thread_;
 };
 
 }  // namespace vmq::node

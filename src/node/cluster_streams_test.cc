@@ -97,6 +97,37 @@ TEST_F(ClusterStreams, a_publish_on_one_reaches_a_subscriber_on_the_other) {
   }
 }
 
+// The payload of the next message at QoS 1, which is acknowledged.
+std::string take_message(Client& client, std::string_view topic) {
+  const std::string publish = client.receive();
+  if (publish.size() < 6 + topic.size()) return "no message";
+  client.send(std::string("\x40\x02", 2) + publish.substr(4 + topic.size(), 2));
+  return payload_of(publish, topic, 1);
+}
+
+TEST_F(ClusterStreams, what_is_published_while_links_break_arrives_once_and_in_order) {
+  Forwarder forwarder(b_.address());
+  cluster::Members members = members_of(1);
+  members.all.pop_back();
+  a_.node->set_members(members);
+  members = members_of(1);
+  members.all[1].address = forwarder.address();
+  a_.node->set_members(members);
+  wait_for_links();
+  Client reader(b_.client_address());
+  ASSERT_EQ(reader.connect("reader"), 0);
+  reader.subscribe("t", 1);
+  Client writer(a_.client_address());
+  ASSERT_EQ(writer.connect("writer"), 0);
+  constexpr int count = 300;
+  for (int i = 0; i < count; ++i) {
+    if (i % 50 == 25) forwarder.cut();
+    writer.publish("t", std::to_string(i), 1);
+  }
+  for (int i = 0; i < count; ++i) ASSERT_EQ(take_message(reader, "t"), std::to_string(i));
+  EXPECT_GT(forwarder.accepted(), 2u);
+}
+
 TEST_F(ClusterStreams, a_session_is_found_from_the_other_node) {
   wait_for_links();
   {
