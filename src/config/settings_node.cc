@@ -86,14 +86,14 @@ constexpr Setting kStoreSettings[] = {
 };
 
 constexpr Setting kClusterSettings[] = {
-    {"allow_register_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+    {"allow_register_during_netsplit", Type::Flag, "off", kLive, Built::Works,
      "Whether clients may connect to a node that has lost the majority of its cluster."},
-    {"allow_publish_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+    {"allow_publish_during_netsplit", Type::Flag, "off", kLive, Built::Works,
      "Whether messages are taken (from clients, wills, bridges and HTTP) on a node that has lost "
      "the majority of its cluster."},
-    {"allow_subscribe_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+    {"allow_subscribe_during_netsplit", Type::Flag, "off", kLive, Built::Works,
      "Whether clients may subscribe on a node that has lost the majority of its cluster."},
-    {"allow_unsubscribe_during_netsplit", Type::Flag, "off", kLive, Built::NotBuilt,
+    {"allow_unsubscribe_during_netsplit", Type::Flag, "off", kLive, Built::Works,
      "Whether clients may unsubscribe on a node that has lost the majority of its cluster."},
     {"shared_subscription_timeout_action", Type::Enum, "ignore", kHidden, Built::NotBuilt,
      "What follows when another node does not take a message of a shared subscription in time.",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/expect.h"
+#include "core/netsplit.h"
 #include "core/shard.h"
 #include "topic/validate.h"
 
@@ -227,6 +228,10 @@ void Shard::on_verdict(AskId ask, Verdict verdict) {
 void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connect,
                              std::string_view auth_user) {
   Connection& conn = *connections_[slot];
+  if (!may_register_now(*this)) {
+    refuse_connect(slot, ReasonCode::ServerUnavailable, true, "the cluster has no majority here");
+    return;
+  }
   const std::string_view mountpoint = listener(conn).mountpoint;
   std::string client_id(connect.client_id);
   if (client_id.empty()) {

@@ -1,6 +1,7 @@
 // A message over HTTP: the hooks that a client's CONNECT and PUBLISH would meet, then the way of
 // every publish. The answer waits for the disk as a PUBACK does; what other shards get of it is
 // owed to them, as nobody here could send it again.
+#include "core/netsplit.h"
 #include "core/shard.h"
 #include "mqtt/properties.h"
 #include "topic/validate.h"
@@ -72,7 +73,8 @@ void Shard::publish_http(const HttpPublish& publish) {
     return answer_http(publish.id, HttpOutcome::NotAuthorized);
   }
   const bool is_kept = publish.qos > 0 || publish.retain;
-  if (is_kept && (!store_writable_ || store_congested_ || is_memory_short_)) {
+  if (!may_take_publish_now(*this) ||
+      (is_kept && (!store_writable_ || store_congested_ || is_memory_short_))) {
     return answer_http(publish.id, HttpOutcome::Unavailable);
   }
   std::vector<std::uint8_t> properties;

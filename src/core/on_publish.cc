@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/expect.h"
+#include "core/netsplit.h"
 #include "core/shard.h"
 #include "session/expiry.h"
 #include "topic/validate.h"
@@ -51,6 +52,10 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
   // Who may what.
   if (packet.topic.front() == '$' || !is_publish_allowed(session, packet.topic)) {
     refuse_publish(slot, packet, ReasonCode::NotAuthorized);
+    return true;
+  }
+  if (!may_take_publish_now(*this)) {
+    refuse_publish_in_netsplit(*this, slot, packet);
     return true;
   }
   const bool is_refused =

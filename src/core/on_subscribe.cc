@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/expect.h"
+#include "core/netsplit.h"
 #include "core/session_record.h"
 #include "core/shard.h"
 #include "topic/validate.h"
@@ -40,6 +41,9 @@ void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) 
                                             static_cast<std::uint8_t>(ReasonCode::NotAuthorized));
     send_suback(slot, mqtt::PacketType::Suback, packet.packet_id, refused, When::Now);
     return;
+  }
+  if (!may_subscribe_now(*this)) {
+    return refuse_subscribe_in_netsplit(*this, slot, packet.packet_id, filters.size());
   }
   std::vector<std::uint8_t> codes;
   std::vector<std::uint8_t> retained;  // 1: send retained messages for this filter
@@ -148,15 +152,23 @@ void Shard::on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& pack
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
   counters_.count(PerVersion::UnsubscribeReceived, conn.is_v5());
-  std::vector<std::uint8_t> codes;
-  changed_pages_.clear();
+  std::vector<topic::ParsedFilter> filters;
+  filters.reserve(packet.filters.size());
   for (const std::string_view text : packet.filters) {
     const auto parsed = topic::parse_filter(text, config().session.topic_max_depth);
     if (!parsed) {
       disconnect(slot, ReasonCode::TopicFilterInvalid, topic::text_of(parsed.error()));
       return;
     }
-    const bool is_removed = unsubscribe(session, *parsed);
+    filters.push_back(*parsed);
+  }
+  if (!may_unsubscribe_now(*this)) {
+    return refuse_unsubscribe_in_netsplit(*this, slot, packet.packet_id, filters.size());
+  }
+  std::vector<std::uint8_t> codes;
+  changed_pages_.clear();
+  for (const topic::ParsedFilter& filter : filters) {
+    const bool is_removed = unsubscribe(session, filter);
     codes.push_back(static_cast<std::uint8_t>(is_removed ? ReasonCode::Success
                                                          : ReasonCode::NoSubscriptionExisted));
   }

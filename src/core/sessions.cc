@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/expect.h"
+#include "core/netsplit.h"
 #include "core/session_record.h"
 #include "core/shard.h"
 #include "session/expiry.h"
@@ -161,6 +162,10 @@ void Shard::publish_will(Session& session) {
   const std::unique_ptr<Will> will = std::move(session.will);
   session.will_at = {0};
   if (will == nullptr) return;
+  if (!may_take_publish_now(*this)) {
+    counters_.count(PerVersion::PublishError, session.version == mqtt::Version::V5);
+    return;
+  }
   Publication publication;
   publication.view = will->message->view();
   if (will->expiry_s)
