@@ -63,7 +63,7 @@ _vmq_admin() {
       "cluster")
         candidates="join leave show" ;;
       "cluster join")
-        candidates="--format= --help discovery-node=" ;;
+        candidates="--format= --help address= discovery-node=" ;;
       "cluster leave")
         candidates="--format= --help --kill_sessions --summary-interval= --timeout= node=" ;;
       "cluster show")

@@ -10,6 +10,7 @@ constexpr Arg kUpgradeArgs[] = {
 
 constexpr Arg kJoinArgs[] = {
     required_key("discovery-node", "NODE", "Any member of the cluster, NAME@HOST."),
+    key("address", "HOST:PORT", "Where its listener.vmq is, if not at HOST and the usual port."),
 };
 
 constexpr Arg kLeaveArgs[] = {

@@ -1,3 +1,4 @@
+// What every node can say of its cluster. Joining and leaving: member_commands.cc.
 #include <string>
 
 #include "control/control.h"
@@ -8,37 +9,28 @@ namespace {
 using admin::Answer;
 using admin::Invocation;
 
+// A lone node is a cluster of one. This node runs, whatever the others may think of it.
 Answer show(Context& context, const Invocation&) {
-  return Answer::of({{"Node", "Running"}, {{context.node.config()->node.name, true}}});
+  admin::Table table{{"Node", "Running"}, {}};
+  const std::string self = context.node.config()->node.name;
+  const node::MembersSnapshot members = context.node.members();
+  for (const cluster::Member& member : members->all) {
+    table.rows.push_back({member.name, member.is_up || member.name == self});
+  }
+  if (table.rows.empty()) table.rows.push_back({self, true});
+  return Answer::of(std::move(table));
 }
 
-Answer join(Context& context, const Invocation& invocation) {
-  const std::string other(*invocation.value("discovery-node"));
-  if (other == context.node.config()->node.name) {
-    return Answer::failed("RPC to node '" + other +
-                          "' failed for reason: self_join\nName another node than this one.");
-  }
-  return Answer::failed("This version runs nodes that stand alone: joining '" + other +
-                        "' is not possible. Nothing was changed.");
-}
-
-Answer leave(Context& context, const Invocation& invocation) {
-  const std::string name(*invocation.value("node"));
-  if (name != context.node.config()->node.name) {
-    return Answer::failed("There is no node '" + name +
-                          "' in this cluster; vmq-admin cluster show lists its members.");
-  }
-  return Answer::failed(
-      "This node stands alone: there is no other that could take over its sessions. Nothing was "
-      "changed. vmq-admin node stop stops it.");
+Answer not_served(Context&, const Invocation&) {
+  return Answer::failed("This node does not take part in clusters. Nothing was changed.");
 }
 
 }  // namespace
 
 void bind_cluster_commands(Handlers& handlers) {
   handlers["cluster show"] = show;
-  handlers["cluster join"] = join;
-  handlers["cluster leave"] = leave;
+  handlers["cluster join"] = not_served;
+  handlers["cluster leave"] = not_served;
 }
 
 }  // namespace vmq::control

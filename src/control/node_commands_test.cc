@@ -7,6 +7,7 @@
 #include "admin/writers.h"
 #include "control/api_keys.h"
 #include "control/control.h"
+#include "control/member_commands.h"
 #include "node/node_fixture.h"
 
 namespace vmq::control {
@@ -16,10 +17,14 @@ class NodeCommands : public node::NodeTest {
  protected:
   void begin() {
     start();
-    control_ = std::make_unique<Control>(*node_, *log_, all_handlers(keys_));
+    cluster_ = std::make_unique<node::Cluster>(*node_, *log_);
+    Handlers handlers = all_handlers(keys_);
+    bind_member_commands(handlers, *node_, *log_, *cluster_);
+    control_ = std::make_unique<Control>(*node_, *log_, std::move(handlers));
   }
   void TearDown() override {
     control_.reset();
+    cluster_.reset();  // nobody asks this node anything
     node::NodeTest::TearDown();
   }
   // The answer in CSV, with "! " in front when it was not done.
@@ -34,6 +39,7 @@ class NodeCommands : public node::NodeTest {
     return (answer.outcome == admin::Outcome::Done ? "" : "! ") + admin::to_csv(answer);
   }
   ApiKeys keys_{make_key_file("nowhere/api_keys"), {}};
+  std::unique_ptr<node::Cluster> cluster_;
   std::unique_ptr<Control> control_;
 };
 
@@ -50,7 +56,8 @@ TEST_F(NodeCommands, a_lone_node_is_a_cluster_of_one) {
   EXPECT_EQ(run("cluster show"), "Node,Running\r\nVerneMQ@127.0.0.1,true\r\n");
   EXPECT_TRUE(run("cluster join discovery-node=VerneMQ@127.0.0.1")
                   .starts_with("! RPC to node 'VerneMQ@127.0.0.1' failed for reason: self_join"));
-  EXPECT_TRUE(run("cluster join discovery-node=a@b").starts_with("! This version"));
+  EXPECT_TRUE(run("cluster join discovery-node=a@b").starts_with(
+      "! RPC to node 'a@b' failed for reason: no_listener"));
   EXPECT_TRUE(run("cluster leave node=a@b").starts_with("! There is no node 'a@b'"));
   EXPECT_TRUE(run("cluster leave node=VerneMQ@127.0.0.1 -k").starts_with("! This node stands"));
 }

@@ -17,11 +17,13 @@
 #include "control/admin_socket.h"
 #include "control/api_keys.h"
 #include "control/control.h"
+#include "control/member_commands.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
 #include "daemon/places.h"
 #include "daemon/watchdog.h"
 #include "http/server.h"
+#include "node/cluster.h"
 #include "node/log.h"
 #include "node/node.h"
 
@@ -160,7 +162,11 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   control::ApiKeys keys(control::make_key_file(config->node.data_dir + "/api_keys"),
                         key_limits(config->http));
   warn_of(keys, log);
-  std::optional<control::Control> commands(std::in_place, **node, log, control::all_handlers(keys));
+  std::optional<node::Cluster> cluster(std::in_place, **node, log);
+  if (const auto done = cluster->resume(); !done) return fail_to_start(log, done.error());
+  control::Handlers handlers = control::all_handlers(keys);
+  control::bind_member_commands(handlers, **node, log, *cluster);
+  std::optional<control::Control> commands(std::in_place, **node, log, std::move(handlers));
   auto admin_socket = open_admin_socket(*commands, log, (*node)->config()->node.admin_socket);
   if (!admin_socket) return fail_to_start(log, admin_socket.error());
   auto server = http::HttpServer::start({**node, *commands, keys, log, VMQ_VERSION});

@@ -41,6 +41,16 @@ std::vector<ListenerFacts> listeners_of(node::Node& node) {
   return all;
 }
 
+// A lone node is a cluster of one. This node runs, whatever others may think of it.
+std::vector<MemberFacts> members_of(const node::Node& node, const std::string& self) {
+  std::vector<MemberFacts> all{{self, true}};
+  const node::MembersSnapshot members = node.members();
+  for (const cluster::Member& member : members->all) {
+    if (member.name != self) all.push_back({member.name, member.is_up});
+  }
+  return all;
+}
+
 }  // namespace
 
 Facts facts_of(node::Node& node, std::string version) {
@@ -54,8 +64,7 @@ Facts facts_of(node::Node& node, std::string version) {
   facts.value_of = [&node](const core::MetricRow& row) { return node.value_of(row); };
   facts.histogram_of = [&node](const core::MetricRow& row) { return node.histogram_of(row); };
   facts.listeners = [&node] { return listeners_of(node); };
-  // A lone node is a cluster of one.
-  facts.members = [name = facts.node] { return std::vector<MemberFacts>{{name, true}}; };
+  facts.members = [&node, name = facts.node] { return members_of(node, name); };
   return facts;
 }
 

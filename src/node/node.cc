@@ -13,6 +13,7 @@
 
 #include "base/expect.h"
 #include "node/clock.h"
+#include "node/cluster_record.h"
 #include "store/rocks/rocks_store.h"
 
 namespace vmq::node {
@@ -113,6 +114,10 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
   node->make_shards(std::move(recovered));
   node->make_rules();
   node->tick();
+  // A member of a cluster is one from its first client on, whether or not it can reach the others.
+  const auto remembered = read_cluster_record(start.node.data_dir, start.node.name);
+  if (!remembered) return failure(remembered.error());
+  if (*remembered) node->set_members(**remembered);
   for (auto& shard : node->shards_) shard->start();
   return node;
 }

@@ -1,0 +1,151 @@
+#include "control/member_commands.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "cluster/member_record.h"
+#include "control/metric_values.h"
+
+namespace vmq::control {
+namespace {
+
+using admin::Answer;
+using admin::Invocation;
+
+constexpr const char* leave_question = "cluster/leave";
+constexpr std::string_view leave_kills = "{\"kill_sessions\":true,\"timeout\":";
+constexpr std::string_view leave_waits = "{\"kill_sessions\":false,\"timeout\":";
+constexpr std::uint64_t leave_timeout_s = 60;
+constexpr std::uint64_t leave_timeout_max_s = 3600;
+
+struct Leaving {
+  bool kills = false;
+  std::uint64_t timeout_s = leave_timeout_s;
+};
+
+std::string text_of(const Leaving& leaving) {
+  return std::string(leaving.kills ? leave_kills : leave_waits) +
+         std::to_string(leaving.timeout_s) + '}';
+}
+
+Result<Leaving, std::string> parse_leaving(std::string_view json) {
+  Leaving leaving;
+  leaving.kills = json.starts_with(leave_kills);
+  const std::string_view head = leaving.kills ? leave_kills : leave_waits;
+  const std::size_t end = json.find('}');
+  if (!json.starts_with(head) || end == std::string_view::npos) {
+    return failure<std::string>("the question is not understood there");
+  }
+  const auto timeout =
+      cluster::parse_number(json.substr(head.size(), end - head.size()), leave_timeout_max_s);
+  if (!timeout) return failure<std::string>("the question is not understood there");
+  leaving.timeout_s = *timeout;
+  return leaving;
+}
+
+// Members listen for each other as before.
+void end_service(node::Node& node, bool kills) {
+  for (const node::ListenerView& view : node.listeners().views()) {
+    if (!view.config.is_mqtt()) continue;
+    if (view.status == node::ListenerStatus::Running) {
+      static_cast<void>(node.listeners().suspend(view.index));
+    }
+    if (kills) node.disconnect_listener(view.index);
+  }
+}
+
+std::uint64_t clients_online(const node::Node& node) {
+  return sum_of(node, "active_mqtt_connections") + sum_of(node, "active_mqttws_connections");
+}
+
+// This member goes. The text is for the operator.
+Result<std::string, std::string> leave_self(node::Node& node, node::Log& log,
+                                            node::Cluster& cluster, const Leaving& leaving) {
+  if (const auto done = cluster.announce_leave(); !done) return failure(done.error().text);
+  end_service(node, leaving.kills);
+  if (!leaving.kills) {
+    return std::string("Done! Use -k to teardown and migrate existing sessions!");
+  }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(leaving.timeout_s);
+  while (clients_online(node) > 0) {
+    if (std::chrono::steady_clock::now() >= end) {
+      return failure("clients are still connected after " + std::to_string(leaving.timeout_s) +
+                     " s; nobody new gets in. Repeat the command to go on");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  if (const auto done = cluster.leave(); !done) return failure(done.error().text);
+  log.info("left_cluster", {{"effect", "this node stands alone, its listeners are suspended"}});
+  return std::string("Done");
+}
+
+Answer answer_of(const Result<std::string, std::string>& how) {
+  return how ? Answer::text(*how) : Answer::failed(how.error());
+}
+
+Answer join(Context& context, node::Cluster& cluster, const Invocation& invocation) {
+  const std::string other(*invocation.value("discovery-node"));
+  const std::string address(invocation.value("address").value_or(""));
+  const auto done = cluster.join(other, address);
+  if (!done) {
+    return Answer::failed("RPC to node '" + other + "' failed for reason: " + done.error().word +
+                          "\n" + done.error().text);
+  }
+  context.log.info("joined_cluster", {{"by", other}});
+  return Answer::done();
+}
+
+Answer leave(Context& context, node::Cluster& cluster, const Invocation& invocation) {
+  const std::string name(*invocation.value("node"));
+  const node::MembersSnapshot members = context.node.members();
+  const bool is_self = name == context.node.config()->node.name;
+  const Leaving leaving{
+      invocation.has("kill_sessions"),
+      std::min(invocation.number("timeout", leave_timeout_s), leave_timeout_max_s)};
+  if (members->self == cluster::no_member) {
+    return Answer::failed(is_self
+                              ? "This node stands alone: there is no other that could take over "
+                                "its sessions. Nothing was changed. vmq-admin node stop stops it."
+                              : "There is no node '" + name +
+                                    "' in this cluster; vmq-admin cluster show lists its members.");
+  }
+  if (is_self) return answer_of(leave_self(context.node, context.log, cluster, leaving));
+  const cluster::Member* member = members->find(name);
+  if (member == nullptr) {
+    return Answer::failed("There is no node '" + name +
+                          "' in this cluster; vmq-admin cluster show lists its members.");
+  }
+  if (member->is_up && members->has_quorum) {
+    const Duration patience = seconds(static_cast<std::int64_t>(leaving.timeout_s) + 30);
+    return answer_of(cluster.ask(name, {leave_question, text_of(leaving), patience}));
+  }
+  const auto done = cluster.remove(name, leaving.kills);
+  return done ? Answer::done() : Answer::failed(done.error().text);
+}
+
+}  // namespace
+
+void bind_member_commands(Handlers& handlers, node::Node& node, node::Log& log,
+                          node::Cluster& cluster) {
+  handlers["cluster join"] = [&cluster](Context& context, const Invocation& invocation) {
+    return join(context, cluster, invocation);
+  };
+  handlers["cluster leave"] = [&cluster](Context& context, const Invocation& invocation) {
+    return leave(context, cluster, invocation);
+  };
+  node.questions().set_handler(
+      leave_question,
+      [&node, &log,
+       &cluster](const node::AskedQuestion& asked) -> Result<std::string, std::string> {
+        if (!asked.is_member) return failure(asked.peer.name + " is no member of this cluster");
+        const auto leaving = parse_leaving(asked.question.json);
+        if (!leaving) return failure(leaving.error());
+        log.info("asked_to_leave", {{"by", asked.peer.name}});
+        return leave_self(node, log, cluster, *leaving);
+      });
+}
+
+}  // namespace vmq::control

@@ -1,0 +1,111 @@
+// This node in its cluster: the thread that follows what all members agree on, and what an operator
+// does about membership. Without a cluster there is no thread, no etcd and no file.
+//
+//   etcd ◀── Ensemble, EtcdMetadata ──▶ Membership ──▶ Members: shards, links, metrics
+//                                 (this thread)    └─▶ DATA/cluster/members, for the next start
+//
+// A start with that file makes the node the member that it was, at once and whether or not anybody
+// can be asked: it has no majority until it has been heard of.
+//
+// Threads: any, but those of shards. What changes the cluster may take half a minute and is done
+// one after the other; while one is under way another is refused.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "cluster/members.h"
+#include "node/log.h"
+#include "node/member_questions.h"
+
+namespace vmq::cluster {
+class Ensemble;
+class Membership;
+struct EnsembleStatus;
+}  // namespace vmq::cluster
+
+namespace vmq::node {
+
+class ClusterRun;
+class Node;
+
+// Beside Node::members().
+struct ClusterStatus {
+  std::string trouble;  // empty: all is well
+  // As VerneMQ counts: a member was missed, and all were there again.
+  std::uint64_t netsplits_detected = 0;
+  std::uint64_t netsplits_resolved = 0;
+};
+
+// Why the cluster is as it was: a word for scripts, a sentence for people.
+struct ClusterError {
+  std::string word;
+  std::string text;
+};
+
+class Cluster {
+ public:
+  using Done = Result<void, ClusterError>;
+
+  // REQUIRES: the node outlives this, and has told its shards who the remembered members are.
+  Cluster(Node& node, Log& log);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // Becomes the member that it was. The error is a sentence.
+  [[nodiscard]] Result<void, std::string> resume();
+  // Tells the others that this member is gone for now. Nothing can be asked for after it.
+  void stop();
+
+  ClusterStatus status() const;
+
+  // Joins the cluster of that node; a node without one creates it. `address`: of its listener.vmq;
+  // empty: the host of its name, and the usual port.
+  [[nodiscard]] Done join(const std::string& node, const std::string& address);
+  // Takes out a member that is down. `is_lost`: it is gone for good, so that even a node without
+  // the majority may decide it if it can reach nobody else.
+  [[nodiscard]] Done remove(const std::string& node, bool is_lost);
+  // This member tells the others that it is about to go …
+  [[nodiscard]] Done announce_leave();
+  // … and goes. It is a lone node then.
+  [[nodiscard]] Done leave();
+  // Asks another member to do something about itself. The error is a sentence.
+  [[nodiscard]] Result<std::string, std::string> ask(const std::string& node,
+                                                     const MemberQuestion& question);
+
+ private:
+  std::string folder() const;
+  std::string record_path() const;
+  std::unique_ptr<ClusterRun> make_run();
+  // Ends what was begun and removes its files.
+  void remove_files();
+  void undo(std::unique_ptr<ClusterRun> run);
+  // Both steps of coming in; nothing is left of them if one fails.
+  Done enter(const std::function<std::string(cluster::Ensemble&)>& begin,
+             const std::function<void(cluster::Membership&, Instant)>& join);
+  Done create();
+  Result<std::string, std::string> admit(const AskedQuestion& asked);
+  Done go_on_alone(const std::string& lost);
+  // On the run's thread.
+  void tell(const cluster::Membership& membership);
+  void tell_etcd(const cluster::EnsembleStatus& status);
+  void log_changes(const cluster::Members& before, const cluster::Members& now);
+
+  Node& node_;
+  Log& log_;
+  std::mutex operation_;  // what changes the cluster
+  std::unique_ptr<ClusterRun> run_;
+  ClusterRun* telling_ = nullptr;  // whose thread tells: run_, or what is to be it
+  std::string voters_;             // as they were logged, by the run's thread
+  mutable std::mutex mutex_;
+  ClusterStatus status_;
+};
+
+}  // namespace vmq::node

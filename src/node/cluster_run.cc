@@ -1,0 +1,135 @@
+#include "node/cluster_run.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/expect.h"
+#include "node/clock.h"
+
+namespace vmq::node {
+namespace {
+
+Instant now() { return read_clock().instant; }
+
+}  // namespace
+
+ClusterRun::ClusterRun(Setup setup, OwnerDesk& desk)
+    : setup_(std::move(setup)), desk_(desk), ensemble_([&] {
+        cluster::EnsembleOptions options = setup_.ensemble;
+        options.endpoints_changed = [this](const std::vector<std::string>& endpoints) {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          if (metadata_ != nullptr) metadata_->set_endpoints(endpoints);
+        };
+        return options;
+      }()) {}
+
+ClusterRun::~ClusterRun() { end(); }
+
+void ClusterRun::begin(std::optional<cluster::Members> known) {
+  VMQ_EXPECT(!thread_.joinable());
+  cluster::EtcdOptions options = ensemble_.client_options();
+  options.key_prefix = setup_.key_prefix;
+  options.wake = [this] { wake(); };
+  auto metadata = std::make_unique<cluster::EtcdMetadata>(std::move(options));
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    metadata_ = std::move(metadata);
+  }
+  membership_ =
+      std::make_unique<cluster::Membership>(*metadata_, setup_.membership, std::move(known), now());
+  owners_ = std::make_unique<cluster::Owners>(*metadata_);
+  thread_ = std::thread([this] { loop(); });
+}
+
+void ClusterRun::wake() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    is_woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+ClusterRun::Finished ClusterRun::run(Task task) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  task_ = std::move(task);
+  finished_.reset();
+  is_woken_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return finished_ || is_stopping_; });
+  if (!finished_) return failure<std::string>("the node stops");
+  return std::move(*finished_);
+}
+
+void ClusterRun::note_members(const std::vector<cluster::EnsembleMember>& members) {
+  ensemble_.set_members(members);
+}
+
+void ClusterRun::end() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    is_stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  if (std::exchange(is_desk_open_, false)) desk_.close();
+  owners_.reset();
+  membership_.reset();
+  std::unique_ptr<cluster::EtcdMetadata> metadata;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    metadata = std::move(metadata_);
+  }
+}
+
+// Without the majority nobody knows who has a client, and whoever asks is told so at once.
+void ClusterRun::serve_desk(const cluster::Answers& answers, bool is_new) {
+  const bool serves =
+      membership_->standing() == cluster::Standing::Member && membership_->members().has_quorum;
+  if (serves && is_new) owners_->set_members(membership_->members());
+  if (serves != is_desk_open_) {
+    is_desk_open_ = serves;
+    if (serves) {
+      desk_.open([this] { wake(); });
+    } else {
+      desk_.close();
+    }
+  }
+  if (serves) return desk_.serve(*owners_, answers);
+  std::vector<cluster::Owners::Answered> too_late;
+  owners_->take(answers, too_late);
+}
+
+void ClusterRun::look_at_etcd(Instant at) {
+  if (at < etcd_due_) return;
+  etcd_due_ = at + seconds(1);
+  setup_.tell_etcd(ensemble_.status());
+}
+
+void ClusterRun::loop() {
+  cluster::Answers answers;
+  while (true) {
+    std::optional<Task> task;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      const Instant at = now();
+      const auto pause = std::chrono::milliseconds((membership_->due(at) - at).ms);
+      changed_.wait_for(lock, pause, [this] { return is_woken_ || is_stopping_; });
+      if (is_stopping_) return;
+      is_woken_ = false;
+      task = std::exchange(task_, std::nullopt);
+    }
+    if (task) (*task)(*membership_, now());
+    metadata_->poll(answers);
+    const bool is_new = membership_->take(answers, now());
+    if (is_new || task) setup_.tell(*membership_);
+    serve_desk(answers, is_new);
+    look_at_etcd(now());
+    std::optional<Finished> finished = membership_->finished();
+    if (!finished) continue;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    finished_ = std::move(finished);
+    changed_.notify_all();
+  }
+}
+
+}  // namespace vmq::node

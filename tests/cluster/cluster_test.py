@@ -1,0 +1,195 @@
+"""Three real daemons, each with a real etcd: they join, serve as one broker, come back, and leave.
+
+    cluster_test.py PATH_OF_VERNEMQ PATH_OF_VMQ_ADMIN
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from local_cluster import make_nodes
+
+PROGRAMS = ("", "")
+PATIENCE = 60
+
+
+class Subscriber:
+    """Keeps what it hears in a file, so that nobody waits for anybody."""
+
+    def __init__(self, node, topic):
+        self.path = os.path.join(node.folder, "heard")
+        with open(self.path, "w") as file:
+            self.process = subprocess.Popen(
+                ["stdbuf", "-oL", "mosquitto_sub", "-p", str(node.mqtt), "-V", "5", "-q", "1",
+                 "-t", topic, "-d"],
+                stdout=file, stderr=subprocess.STDOUT)
+
+    def text(self):
+        with open(self.path) as file:
+            return file.read()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class ClusterTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="vmq-cluster-")
+        self.nodes = make_nodes(PROGRAMS, self.folder, 3)
+        self.subscribers = []
+
+    def tearDown(self):
+        for subscriber in self.subscribers:
+            subscriber.end()
+        codes = [node.stop() for node in self.nodes]
+        self.assertEqual([code for code in codes if code not in (0, -signal.SIGKILL)], [])
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def until(self, expected, look):
+        end = time.monotonic() + PATIENCE
+        while (seen := look()) != expected:
+            if time.monotonic() > end:
+                self.fail(f"{seen!r} instead of {expected!r}\n{self.logs()}")
+            time.sleep(0.1)
+
+    def logs(self):
+        text = ""
+        for node in self.nodes:
+            path = os.path.join(node.folder, "console.log")
+            if os.path.exists(path):
+                with open(path) as log:
+                    text += f"--- {node.name}\n" + "".join(log.readlines()[-40:])
+        return text
+
+    def done(self, answer):
+        code, text = answer
+        self.assertEqual(code, 0, text + self.logs())
+        return text
+
+    def start(self, count):
+        for node in self.nodes[:count]:
+            node.start()
+        for node in self.nodes[1:count]:
+            self.assertEqual(self.done(node.join(self.nodes[0])).strip(), "Done")
+        names = " ".join(f"n{i + 1}" for i in range(count))
+        for node in self.nodes[:count]:
+            self.until(names, node.members)
+        # Not before can one be lost without a majority being lost.
+        for node in self.nodes[:count]:
+            self.until(count, lambda: len(self.voters(node)))
+
+    @staticmethod
+    def voters(node):
+        with open(os.path.join(node.folder, "console.log")) as log:
+            lines = re.findall(r'etcd_voters nodes="?([^"\n]*)', log.read())
+        return lines[-1].split() if lines else []
+
+    def subscribe(self, node, topic):
+        subscriber = Subscriber(node, topic)
+        self.subscribers.append(subscriber)
+        self.until(True, lambda: "Subscribed" in subscriber.text())
+        return subscriber
+
+    def publish(self, node, topic, text):
+        return subprocess.run(
+            ["mosquitto_pub", "-p", str(node.mqtt), "-V", "5", "-q", "1", "-t", topic, "-m", text],
+            timeout=PATIENCE, check=False, capture_output=True).returncode
+
+    def get(self, node, path):
+        url = f"http://127.0.0.1:{node.http}/{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def assert_refused(self, answer, reason):
+        code, text = answer
+        self.assertEqual(code, 1, text)
+        self.assertIn(f"failed for reason: {reason}\n", text)
+
+    def test_three_nodes_are_one_broker_and_survive_the_restart_of_one(self):
+        first, second, third = self.nodes
+        self.start(3)
+        heard = self.subscribe(third, "t/#")
+        self.assertEqual(self.publish(first, "t/1", "message-one"), 0)
+        self.until(True, lambda: "message-one" in heard.text())
+
+        second.stop(signal.SIGKILL)
+        self.until("n1 n2- n3", first.members)
+        self.assertEqual(self.get(first, "health/listeners_full_cluster")[0], 503)
+        self.assertEqual(self.get(first, "health")[0], 200)
+        status = json.loads(self.get(first, "status.json")[1])[0][first.name]
+        self.assertEqual(status["mystatus"], [{first.name: True, second.name: False,
+                                               third.name: True}])
+        self.assertEqual(self.publish(first, "t/2", "message-two"), 0)
+        self.until(True, lambda: "message-two" in heard.text())
+
+        second.start()
+        for node in self.nodes:
+            self.until("n1 n2 n3", node.members)
+        self.until(0, lambda: self.publish(second, "t/3", "message-three"))
+        self.until(True, lambda: "message-three" in heard.text())
+        self.until(200, lambda: self.get(first, "health/listeners_full_cluster")[0])
+
+    def test_a_member_leaves_and_a_dead_one_is_taken_out(self):
+        first, second, third = self.nodes
+        self.start(3)
+        self.assertIn("Use -k", self.done(first.admin("cluster", "leave", f"node={third.name}")))
+        left = self.done(first.admin("cluster", "leave", f"node={third.name}", "-k"))
+        self.assertEqual(left.strip(), "Done")
+        self.until("n1 n2", first.members)
+        self.assertEqual(third.members(), "n3")
+        self.assertFalse(os.path.exists(os.path.join(third.folder, "data/cluster")))
+
+        second.stop(signal.SIGKILL)
+        self.until(True, lambda: "n2-" in first.members() or self.is_split(first))
+        code, text = first.admin("cluster", "leave", f"node={second.name}")
+        self.assertEqual(code, 1, text)
+        self.assertIn("-k", text)
+        self.done(first.admin("cluster", "leave", f"node={second.name}", "-k"))
+        self.until("n1", first.members)
+        self.until(0, lambda: self.publish(first, "t", "x"))
+
+    def is_split(self, node):
+        return self.publish(node, "t", "x") != 0
+
+    def test_who_may_not_join_is_told_why_and_nothing_changes(self):
+        first, second, third = self.nodes
+        second.set(distributed_cookie="another")
+        for node in self.nodes:
+            node.start()
+        self.assert_refused(second.join(first), "wrong_cookie")
+        self.assert_refused(third.admin("cluster", "join", "discovery-node=n9@127.0.0.1",
+                                        f"address={first.address}"), "wrong_node")
+        self.assert_refused(third.admin("cluster", "join", f"discovery-node={third.name}"),
+                            "self_join")
+        self.assert_refused(second.admin("cluster", "join", "discovery-node=n9@127.0.0.1",
+                                         "address=127.0.0.1:1"), "unreachable")
+        for node in self.nodes:
+            self.assertFalse(os.path.exists(os.path.join(node.folder, "data/cluster")))
+
+    def test_a_name_that_a_member_has_is_refused(self):
+        first, second, third = self.nodes
+        third.set(nodename=second.name)
+        self.start(2)
+        third.start()
+        self.assert_refused(third.join(first), "duplicate_name")
+        self.assert_refused(third.join(second), "self_join")
+        self.assertFalse(os.path.exists(os.path.join(third.folder, "data/cluster")))
+        self.assertEqual(first.members(), "n1 n2")
+
+
+if __name__ == "__main__":
+    PROGRAMS = (os.path.abspath(sys.argv.pop(1)), os.path.abspath(sys.argv.pop(1)))
+    unittest.main()
