@@ -45,7 +45,7 @@ std::uint64_t Fleet::sum(Counter Counters::*counter) const {
 
 Moment Fleet::moment() const {
   Moment moment;
-  moment.target = sample_target(options_.pid);
+  moment.target = sample_targets(options_.pids);
   moment.ns = now_ns();
   for (const auto& worker : workers_) moment.client_cpu_ns += worker->working_cpu_ns();
   moment.connected = sum(&Counters::connected);
@@ -186,7 +186,8 @@ Phase Fleet::phase(std::string name, std::string unit, std::uint64_t count, cons
   phase.count = count;
   phase.seconds = seconds_of(to.ns - from.ns);
   phase.client_cpu_s = seconds_of(to.client_cpu_ns - from.client_cpu_ns);
-  if (options_.pid > 0) phase.broker_cpu_s = seconds_of(cpu_between_ns(from.target, to.target));
+  if (!options_.pids.empty())
+    phase.broker_cpu_s = seconds_of(cpu_between_ns(from.target, to.target));
   phase.rss_before_kib = from.target.rss_kib;
   phase.rss_after_kib = to.target.rss_kib;
   run_.measuring.store(false);

@@ -61,6 +61,8 @@ bool parse_shape(std::string_view text, std::uint32_t* publishers, std::uint32_t
 void add_connection_options(CLI::App& app, Options& options) {
   app.add_option("-H,--host", options.host, "IPv4 address of the broker");
   app.add_option("-p,--port", options.port, "its port");
+  app.add_option("--publish-port", options.publish_port,
+                 "publishers go to this port: another node of the cluster");
   app.add_option("-u,--user", options.user, "user name");
   app.add_option("-P,--password", options.password, "password");
   app.add_option("--prefix", options.prefix,
@@ -107,7 +109,8 @@ void add_run_options(CLI::App& app, Options& options) {
   app.add_option("--settle", options.settle_s,
                  "seconds without progress after which messages are lost")
       ->check(CLI::Range(0.1, 3600.0));
-  app.add_option("--pid", options.pid, "measure this process's CPU time and memory");
+  app.add_option("--pid", options.pids,
+                 "measure this process's CPU time and memory; of several the sum");
   app.add_option("--json", options.json, "write the result to this file, - for standard output");
   app.add_flag("--quiet", options.quiet, "no progress line");
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace vmq::bench {
 
@@ -29,6 +30,7 @@ struct Options {
 
   std::string host = "127.0.0.1";
   std::uint16_t port = 1883;
+  std::uint16_t publish_port = 0;  // of publishers; 0: the same
   std::string user;
   std::string password;
   std::string prefix;  // of client ids and topics; "bench-<process id>" when not given
@@ -60,9 +62,9 @@ struct Options {
   OfflinePhase phase = OfflinePhase::both;
 
   unsigned threads = 1;
-  bool sleep = false;   // wait in epoll instead of polling while load runs
-  double settle_s = 5;  // without progress for this long, what is missing is lost
-  int pid = 0;          // the broker whose CPU time and memory are measured
+  bool sleep = false;     // wait in epoll instead of polling while load runs
+  double settle_s = 5;    // without progress for this long, what is missing is lost
+  std::vector<int> pids;  // the brokers whose CPU time and memory are measured, in sum
   std::string json;
   bool quiet = false;
 };

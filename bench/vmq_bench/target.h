@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace vmq::bench {
 
@@ -19,7 +20,7 @@ struct TargetSample {
 // ticks.
 std::int64_t cpu_between_ns(const TargetSample& before, const TargetSample& after);
 
-// Zeros for a process that does not exist or is not ours to read.
-TargetSample sample_target(int pid);
+// The sum over the processes. Zeros for one that does not exist or is not ours to read.
+TargetSample sample_targets(const std::vector<int>& pids);
 
 }  // namespace vmq::bench

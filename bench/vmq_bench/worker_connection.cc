@@ -68,8 +68,12 @@ void Worker::open(Client& client, std::int64_t intended_ns) {
         1;  // only where traffic follows: a storm of bare connects should cost no extra call
     setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   }
+  sockaddr_in broker = broker_;
+  if (client.publisher && options_.publish_port != 0) {
+    broker.sin_port = htons(options_.publish_port);
+  }
   const int result =
-      ::connect(client.fd, reinterpret_cast<const sockaddr*>(&broker_), sizeof broker_);
+      ::connect(client.fd, reinterpret_cast<const sockaddr*>(&broker), sizeof broker);
   const bool established = result == 0;
   if (!established && errno != EINPROGRESS) return fail(client);
   epoll_event event{};
