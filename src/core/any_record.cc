@@ -230,7 +230,7 @@ AnyRecord decode_frames(ByteView value) {
       add_part(record.text, take_publish(*publish, record.encoded));
       continue;
     }
-    const char* const names[] = {"", "", "confirm", "slow", "go_on"};
+    const char* const names[] = {"", "", "confirm", "slow", "go_on", "informed"};
     const std::uint64_t number = number_of(*frame);
     add_part(record.text, fmt::format("{}={}", names[static_cast<unsigned>(frame->kind)], number));
     append_number_frame(frame->kind, number, record.encoded);

@@ -145,6 +145,8 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
       return;
     case StreamKind::InterestEnd:
       drop_unnamed_interest(*stream);
+      stream->is_interest_whole = true;
+      check_informed();
       return;
     case StreamKind::InterestMark: {
       std::vector<std::uint8_t> answer;

@@ -84,6 +84,7 @@ void Shard::end_interest() {
   is_clustered_ = false;
   interest_.clear();
   interest_changes_.clear();
+  informed_.clear();
 }
 
 void Shard::begin_snapshot(OutStream& stream) {

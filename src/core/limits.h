@@ -52,6 +52,8 @@ struct Limits {
   std::uint32_t stream_queue_patience = 65536;
   // How long a SUBACK waits until other members know of the subscription.
   Duration interest_patience = seconds(2);
+  // How long clients of a node that has just started wait until it knows what others want.
+  Duration informed_patience = seconds(3);
   // Subscriptions of one client whose retained messages wait to be sent; it is refused more (0x97).
   std::uint32_t retained_jobs_max = 10000;
 };

@@ -92,7 +92,7 @@ std::optional<Frame> next_frame(ByteView& frames) {
   if (frames.size() < head_size) return std::nullopt;
   const std::uint8_t kind = frames[0];
   if (kind < static_cast<std::uint8_t>(FrameKind::Publish)) return std::nullopt;
-  if (kind > static_cast<std::uint8_t>(FrameKind::GoOn)) return std::nullopt;
+  if (kind > static_cast<std::uint8_t>(FrameKind::Informed)) return std::nullopt;
   const std::size_t size = load_be32(frames.data() + 2);
   if (size < number_frame_size || size > frames.size()) return std::nullopt;
   const Frame frame{static_cast<FrameKind>(kind), frames.first(size)};

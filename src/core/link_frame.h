@@ -23,7 +23,13 @@ struct Target {
 };
 
 // On the wire between shards: values never change.
-enum class FrameKind : std::uint8_t { Publish = 1, Confirm = 2, Slow = 3, GoOn = 4 };
+enum class FrameKind : std::uint8_t {
+  Publish = 1,
+  Confirm = 2,
+  Slow = 3,
+  GoOn = 4,
+  Informed = 5,
+};
 
 struct PublishFrame {
   bool is_again = false;     // sent after a restart: find the receivers anew, by topic
@@ -48,7 +54,7 @@ std::size_t append_publish_frame(const PublishFrame& frame, std::span<const Targ
 void append_share_name(std::string_view group, std::string_view filter,
                        std::vector<std::uint8_t>& to);
 void finish_publish_frame(std::size_t begin, std::vector<std::uint8_t>& to);
-// Confirm, Slow and GoOn say one number.
+// All others say one number; that of Informed is 0.
 void append_number_frame(FrameKind kind, std::uint64_t number, std::vector<std::uint8_t>& to);
 
 struct Frame {

@@ -36,8 +36,10 @@ void Shard::on_members(const cluster::Members& members) {
   if (!members_.is_alone() && !is_clustered_) {
     shared_.retained.remember_erasures(erasures_max);
     begin_interest();
+    begin_informing();
   }
   begin_registration();
+  check_informed();
   release_subacks();
 }
 

@@ -7,6 +7,9 @@
 //                  └──── OwnerAsk ──▶ on_owner ─┬ Here ─────────────────────▶ go on
 //                                               ├ Elsewhere ── tunnel
 //                                               └ Unknown ── as the netsplit keys say
+#include <algorithm>
+#include <utility>
+
 #include "base/expect.h"
 #include "core/shard.h"
 
@@ -70,7 +73,67 @@ void Shard::on_owner(AskId ask, const Owner& owner) {
   conn.phase = Connection::Phase::AwaitConnect;
   conn.owner = owner;
   conn.has_owner = true;
-  resume(slot);
+  if (is_node_informed()) return resume(slot);
+  uninformed_.push_back(id_of(conn, slot));
+}
+
+// --- a node that has just started ---
+//
+// What sessions elsewhere want that end with their connection is on no disk here. A client that
+// published before it is known again would miss them. So clients wait until every member that is up
+// has told all of it, or some seconds are over.
+
+void Shard::begin_informing() {
+  // Another shard may have been faster.
+  if (informed_.empty()) informed_.assign(peers_.size(), false);
+  informed_by_ = now_.instant + limits_.informed_patience;
+  timers_.add(informed_by_, {TimerKind::Interest, 0, 0});
+}
+
+// Of the streams that end at this shard.
+bool Shard::has_heard_all() const {
+  if (now_.instant >= informed_by_) return true;
+  for (const cluster::Member& member : members_.all) {
+    if (member.number == members_.self || !member.is_up) continue;
+    std::size_t expected = 0;
+    for (std::size_t shard = shard_; shard < member.shards; shard += peers_.size()) ++expected;
+    const auto heard =
+        std::count_if(in_streams_.begin(), in_streams_.end(), [&](const auto& stream) {
+          return stream->member == member.number && stream->shard < member.shards &&
+                 stream->is_interest_whole;
+        });
+    if (static_cast<std::size_t>(heard) < expected) return false;
+  }
+  return true;
+}
+
+void Shard::check_informed() {
+  if (!is_clustered_) return;
+  if (is_node_informed()) release_uninformed();
+  if (informed_[shard_] || !has_heard_all()) return;
+  for (std::size_t shard = 0; shard < peers_.size(); ++shard) {
+    if (!is_local(static_cast<std::uint8_t>(shard))) {
+      append_number_frame(FrameKind::Informed, 0, peers_[shard].out);
+    }
+  }
+  note_informed(shard_);
+}
+
+void Shard::note_informed(std::uint8_t shard) {
+  if (informed_.empty()) informed_.assign(peers_.size(), false);
+  informed_[shard] = true;
+  if (is_node_informed()) release_uninformed();
+}
+
+bool Shard::is_node_informed() const {
+  return now_.instant >= informed_by_ ||
+         std::find(informed_.begin(), informed_.end(), false) == informed_.end();
+}
+
+void Shard::release_uninformed() {
+  for (const ConnId id : std::exchange(uninformed_, {})) {
+    if (find(id) != nullptr) resume(id.slot());
+  }
 }
 
 void Shard::release_owner(Session& session) {

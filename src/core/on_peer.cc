@@ -83,6 +83,9 @@ void Shard::on_peer(std::uint8_t from, ByteView frames) {
       case FrameKind::GoOn:
         on_slow({number_of(*frame)}, frame->kind == FrameKind::Slow);
         break;
+      case FrameKind::Informed:
+        note_informed(from);
+        break;
     }
   }
 }

@@ -359,6 +359,12 @@ class Shard {
   void ask_owner(Session& session);
   void on_owner(AskId ask, const Owner& owner);
   void release_owner(Session& session);
+  void begin_informing();
+  bool has_heard_all() const;
+  void check_informed();
+  void note_informed(std::uint8_t shard);
+  bool is_node_informed() const;
+  void release_uninformed();
   void begin_registration();
   void register_sessions();
   // clients whose session lives elsewhere (tunnel.cc)
@@ -728,6 +734,10 @@ class Shard {
     When when = When::Now;
   };
   Ring<WaitingSuback> waiting_subacks_;
+  // Shards that know what other members want, or need not wait for it any more.
+  std::vector<bool> informed_;
+  Instant informed_by_{0};            // at the latest
+  std::vector<ConnId> uninformed_;    // clients that wait for it
   std::uint32_t registered_end_ = 0;  // sessions before it were asked for, or are owned
   std::unordered_map<std::uint64_t, std::uint32_t> registering_;  // ask → session slot
 

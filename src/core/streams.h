@@ -88,6 +88,7 @@ struct InStream {
   std::unordered_map<std::uint32_t, Interest> interest;  // by FilterId
   std::uint32_t round = 0;                               // of snapshots
   bool is_interest_written = false;                      // in this turn, on disk
+  bool is_interest_whole = false;  // all of it has come once since the process started
 };
 
 // What this shard's sessions want of one filter.

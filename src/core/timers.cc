@@ -40,6 +40,7 @@ void Shard::on_timer() {
         break;
       case TimerKind::Interest:
         release_subacks();
+        check_informed();
         break;
     }
   }

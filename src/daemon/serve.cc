@@ -17,6 +17,7 @@
 #include "control/admin_socket.h"
 #include "control/api_keys.h"
 #include "control/control.h"
+#include "control/everywhere.h"
 #include "control/member_commands.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
@@ -166,6 +167,7 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   if (const auto done = cluster->resume(); !done) return fail_to_start(log, done.error());
   control::Handlers handlers = control::all_handlers(keys);
   control::bind_member_commands(handlers, **node, log, *cluster);
+  control::spread_over_members(handlers, **node, log);
   std::optional<control::Control> commands(std::in_place, **node, log, std::move(handlers));
   auto admin_socket = open_admin_socket(*commands, log, (*node)->config()->node.admin_socket);
   if (!admin_socket) return fail_to_start(log, admin_socket.error());

@@ -142,6 +142,35 @@ class ClusterTest(unittest.TestCase):
         self.until(True, lambda: "message-three" in heard.text())
         self.until(200, lambda: self.get(first, "health/listeners_full_cluster")[0])
 
+    def absent_client(self, node, name, topic):
+        subprocess.run(["mosquitto_sub", "-p", str(node.mqtt), "-i", name, "-c", "-q", "1",
+                        "-t", topic, "-E"], check=True, timeout=PATIENCE)
+
+    def clients(self, node):
+        _, text = node.admin("session", "show", "--client_id", "--format=csv")
+        return sorted(text.split()[1:])
+
+    def test_a_client_is_served_shown_and_cut_off_from_every_node(self):
+        first, second, third = self.nodes
+        self.start(3)
+        self.absent_client(third, "roamer", "r/#")
+        self.absent_client(first, "settler", "r/#")
+        for node in self.nodes:
+            self.until(["roamer", "settler"], lambda node=node: self.clients(node))
+        self.assertEqual(self.publish(first, "r/1", "kept"), 0)
+        # The session is where it began; its client may come to any node.
+        heard = subprocess.run(
+            ["mosquitto_sub", "-p", str(second.mqtt), "-i", "roamer", "-c", "-q", "1",
+             "-t", "r/#", "-C", "1"], stdout=subprocess.PIPE, text=True, timeout=PATIENCE,
+            check=True)
+        self.assertEqual(heard.stdout, "kept\n")
+        _, table = first.admin("session", "show", "--client_id=roamer", "--node", "--format=csv")
+        self.assertIn(third.name, table)
+        _, said = first.admin("session", "disconnect", "client-id=roamer", "--cleanup")
+        self.assertEqual(said.strip(), "Done")
+        for node in self.nodes:
+            self.until(["settler"], lambda node=node: self.clients(node))
+
     def test_a_member_leaves_and_a_dead_one_is_taken_out(self):
         first, second, third = self.nodes
         self.start(3)

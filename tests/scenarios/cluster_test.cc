@@ -212,6 +212,38 @@ TEST_F(ClusterStage, a_node_that_starts_again_learns_what_is_wanted) {
   EXPECT_THAT(payloads(reader), ElementsAre("x"));
 }
 
+TEST_F(ClusterStage, clients_of_a_node_that_starts_wait_until_it_knows_what_is_wanted) {
+  Client& reader = online("reader", 1);
+  subscribe(reader, "t", 1);
+  crash(0);
+  split_off(0);
+  swarm.start(0, now);
+  clients.push_back(std::make_unique<Client>("publisher", mqtt::Version::V5));
+  Client& publisher = *clients.back();
+  publisher.connect(*swarm.node(0), publisher.connect_fields());
+  run();
+  EXPECT_FALSE(publisher.connack);
+  swarm.heal();
+  run();
+  EXPECT_EQ(publisher.connack, mqtt::ReasonCode::Success);
+  publisher.publish("t", "x", 1);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("x"));
+}
+
+TEST_F(ClusterStage, clients_do_not_wait_for_ever_for_a_member_that_cannot_be_reached) {
+  crash(0);
+  split_off(0);
+  swarm.start(0, now);
+  clients.push_back(std::make_unique<Client>("publisher", mqtt::Version::V5));
+  Client& publisher = *clients.back();
+  publisher.connect(*swarm.node(0), publisher.connect_fields());
+  run();
+  EXPECT_FALSE(publisher.connack);
+  pass(seconds(4));
+  EXPECT_EQ(publisher.connack, mqtt::ReasonCode::Success);
+}
+
 TEST_F(ClusterStage, members_that_part_owe_each_other_nothing) {
   Client& reader = durable("reader", 1);
   subscribe(reader, "t", 1);
