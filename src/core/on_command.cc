@@ -52,7 +52,7 @@ std::uint32_t Shard::disconnect_listener(std::uint16_t listener, std::uint32_t f
       connections_.size(), std::size_t{from} + std::size_t{connections_max} * looks_per_disconnect);
   for (std::size_t slot = from; slot < end; ++slot) {
     const Connection* conn = connections_[slot].get();
-    if (conn == nullptr || conn->listener != listener) continue;
+    if (conn == nullptr || conn->is_link || conn->listener != listener) continue;
     if (ended++ >= connections_max) return static_cast<std::uint32_t>(slot);
     disconnect(static_cast<std::uint32_t>(slot), ReasonCode::AdministrativeAction);
   }
