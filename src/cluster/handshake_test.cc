@@ -374,8 +374,9 @@ TEST(Handshake, AHelloWithASenselessFieldIsNone) {
   EXPECT_TRUE(with(11, 4));
   EXPECT_FALSE(with(3, 'v'));  // magic
   EXPECT_FALSE(with(7, 2));    // version_min above version_max
-  EXPECT_FALSE(with(9, 3));    // purpose
-  EXPECT_FALSE(with(11, 0));   // shards
+  EXPECT_TRUE(with(9, 3));
+  EXPECT_FALSE(with(9, 4));   // purpose
+  EXPECT_FALSE(with(11, 0));  // shards
   EXPECT_FALSE(with(11, 65));
   EXPECT_FALSE(with(54, 11));  // a name longer than the message
   EXPECT_FALSE(with(54, 0));   // no name
