@@ -105,9 +105,10 @@ class Batch {
   void put(Space space, AnyBytes key, AnyBytes value);
   void put(Space space, AnyBytes key, std::initializer_list<AnyBytes> parts);
 
-  // Sets the value unless the stored record of this key has the same version or a higher one (a
-  // record that `put` wrote counts as version 0). Decided inside the store, in the order of the
-  // batches, without a read. Of two concurrent writers the higher version wins on every node alike.
+  // Sets the value unless the stored record of this key has a higher version (a record that `put`
+  // wrote counts as version 0), or the same one and a value with greater bytes. Decided inside the
+  // store, in the order of the batches, without a read. Of two concurrent writers the same wins on
+  // every node, in whichever order they come.
   void put_newer(Space space, AnyBytes key, std::uint64_t version, AnyBytes value);
   // As put_newer, but leaves a marker "erased at this version", so that an older value that arrives
   // later does not come back. Readers see the marker as a row in RowState::Erased, until `erase`

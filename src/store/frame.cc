@@ -1,5 +1,7 @@
 #include "store/frame.h"
 
+#include <algorithm>
+
 #include "base/expect.h"
 #include "base/hash.h"
 
@@ -48,7 +50,11 @@ bool is_newer_frame(Space space, ByteView key, ByteView stored, ByteView candida
   const Frame newer = open_frame(space, key, candidate);
   if (newer.state == FrameState::Corrupted) return false;
   const Frame older = open_frame(space, key, stored);
-  return older.state == FrameState::Corrupted || newer.version > older.version;
+  if (older.state == FrameState::Corrupted) return true;
+  if (newer.version != older.version) return newer.version > older.version;
+  if (newer.state != older.state) return older.state == FrameState::Erased;
+  return std::lexicographical_compare(older.value.begin(), older.value.end(), newer.value.begin(),
+                                      newer.value.end());
 }
 
 }  // namespace vmq::store

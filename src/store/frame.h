@@ -42,7 +42,8 @@ void seal_frame(Space space, ByteView key, FrameFormat format, std::uint64_t ver
 // Takes any bytes; whatever is not a sound frame of this key comes back as Corrupted.
 Frame open_frame(Space space, ByteView key, ByteView stored);
 
-// The rule of Batch::put_newer: true if `candidate` takes the place of `stored`. A corrupted
+// The rule of Batch::put_newer: true if `candidate` takes the place of `stored`. Of one version a
+// value wins over an erasure, and the greater value over the other. A corrupted
 // candidate never does; anything sound takes the place of a corrupted record.
 bool is_newer_frame(Space space, ByteView key, ByteView stored, ByteView candidate);
 

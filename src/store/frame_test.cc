@@ -80,7 +80,11 @@ TEST(Frame, the_higher_version_wins_and_a_tie_keeps_what_is_stored) {
   };
   EXPECT_TRUE(wins(newer("k", 1, "a"), newer("k", 2, "b")));
   EXPECT_FALSE(wins(newer("k", 2, "a"), newer("k", 1, "b")));
-  EXPECT_FALSE(wins(newer("k", 2, "a"), newer("k", 2, "b")));
+  EXPECT_TRUE(wins(newer("k", 2, "a"), newer("k", 2, "b")));
+  EXPECT_FALSE(wins(newer("k", 2, "b"), newer("k", 2, "a")));
+  EXPECT_FALSE(wins(newer("k", 2, "a"), newer("k", 2, "a")));
+  EXPECT_TRUE(wins(erased("k", 2), newer("k", 2, "")));
+  EXPECT_FALSE(wins(newer("k", 2, ""), erased("k", 2)));
   EXPECT_TRUE(wins(newer("k", 2, "a"), erased("k", 3)));
   EXPECT_FALSE(wins(erased("k", 3), newer("k", 2, "a")));
   EXPECT_TRUE(wins(plain("k", "a"), newer("k", 1, "b")));

@@ -143,7 +143,7 @@ TEST_P(StoreContract, the_higher_version_stays_whatever_the_order) {
     batch.put(Space::Retained, "plain", "unversioned");
   });
   const StoreTicket second = submit(shard_a, [](Batch& batch) {
-    batch.put_newer(Space::Retained, "t", 5, "other five");
+    batch.put_newer(Space::Retained, "t", 5, "a lesser five");
     batch.erase_newer(Space::Retained, "gone", 6);
     batch.put_newer(Space::Retained, "plain", 1, "one");
     batch.put_newer(Space::Retained, "new", 1, "one");

@@ -392,7 +392,10 @@ bool RetainedIndex::expire(WallTime now, std::size_t budget, Visitor visit) {
           return false;
         }
         const bool is_due = message.expires_at.ms != 0 && message.expires_at <= now;
-        if (is_due) visit(world->view(message));
+        if (is_due) {
+          visit(world->view(message));
+          worlds.erasures.note(world->mountpoint, message.topic(), message.version + 1);
+        }
         at = is_due ? worlds.erase(*world, at) : pages.after(at);
       }
       worlds.drop_if_empty(*world);

@@ -116,6 +116,14 @@ TEST_F(RetainedIndexTest, an_erasure_that_is_remembered_keeps_older_messages_awa
   EXPECT_TRUE(index.put_version("", "y", as_bytes("late"), {0}, *x - 2));
 }
 
+TEST_F(RetainedIndexTest, what_has_expired_keeps_older_messages_away_too) {
+  index.remember_erasures(2);
+  const auto version = put("a", "x", 1234).version;
+  EXPECT_TRUE(index.expire({2000}, 10, [](const RetainedView&) {}));
+  EXPECT_FALSE(index.put_version("", "a", as_bytes("late"), {0}, version - 2));
+  EXPECT_TRUE(index.put_version("", "a", as_bytes("new"), {0}, version + 2));
+}
+
 TEST_F(RetainedIndexTest, a_blob_may_be_empty_or_hold_any_bytes) {
   put("a", "");
   EXPECT_EQ(blob("a"), "");
