@@ -4,6 +4,7 @@
 // to the sessions of this node and never passed on, but for one: a share group whose last member
 // has gone meanwhile.
 #include <algorithm>
+#include <utility>
 
 #include "base/expect.h"
 #include "core/byte_io.h"
@@ -69,9 +70,17 @@ void Shard::end_link(std::uint32_t slot) {
     return;
   }
   InStream* stream = find_in_stream(id_of(conn, slot));
-  if (stream == nullptr) return;
-  stream->conn = ConnId{};
-  stream->is_open = false;
+  if (stream != nullptr) end_in_stream(*stream);
+}
+
+void Shard::end_in_stream(InStream& stream) {
+  stream.conn = ConnId{};
+  stream.is_open = false;
+  for (const auto& [publisher, times] : std::exchange(stream.slowed, {})) {
+    for (std::uint32_t i = 0; i < times; ++i) {
+      tell_publisher(publisher.first, publisher.second, false);
+    }
+  }
 }
 
 void Shard::refuse_stream(std::uint32_t slot, std::string_view reason) {
@@ -156,7 +165,7 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
     }
     case StreamKind::Slow:
     case StreamKind::GoOn:
-      on_stream_slow(frame.kind == StreamKind::Slow, *numbers);
+      on_stream_slow(*stream, frame.kind == StreamKind::Slow, *numbers);
       return;
     default:
       refuse_stream(slot, "unexpected frame");
@@ -196,6 +205,8 @@ void Shard::on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fie
   }
   Publication publication;
   publication.view = body->message;
+  // What is not numbered may come again, after a crash of the sender, or be lost.
+  if (number == 0) publication.view.qos = 0;
   publication.is_from_member = true;
   publication.stamp = body->stamp;
   publication.hops = body->hops;
@@ -247,9 +258,22 @@ void Shard::deliver_share(Publication& publication, const std::string* world,
 }
 
 // Somewhere there a subscriber has a long queue because of a publisher here, or has it no longer.
-void Shard::on_stream_slow(bool slow, const TwoNumbers& numbers) {
+// That one need not wait any more is believed only of those that this link has told to wait.
+void Shard::on_stream_slow(InStream& stream, bool slow, const TwoNumbers& numbers) {
   const auto [shard, conn] = numbers;
   if (shard >= peers_.size()) return;
+  if (slow) {
+    ++stream.slowed[{shard, conn}];
+  } else {
+    const auto known = stream.slowed.find({shard, conn});
+    if (known == stream.slowed.end()) return;
+    if (--known->second == 0) stream.slowed.erase(known);
+  }
+  tell_publisher(shard, conn, slow);
+}
+
+// REQUIRES: there is such a shard.
+void Shard::tell_publisher(std::uint64_t shard, std::uint64_t conn, bool slow) {
   if (is_local(static_cast<std::uint8_t>(shard))) {
     on_slow({conn}, slow);
     return;

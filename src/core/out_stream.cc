@@ -142,14 +142,22 @@ void Shard::deliver_member(Publication& publication, OutStream& stream, bool is_
   if (!remote.message) {
     record_.clear();
     append_stream_body(body, record_);
-    remote.message = session::Message::make(
-        {{}, {}, record_, publication.view.expires_at, publication.view.qos, false});
+    // An expired message still takes the place of what was retained before it.
+    const WallTime expires_at = body.updates_retained ? WallTime{0} : publication.view.expires_at;
+    remote.message =
+        session::Message::make({{}, {}, record_, expires_at, publication.view.qos, false});
   }
-  if (!keeps) {
+  // At QoS 0 it goes out at once, but for one: it overtakes none of a higher QoS that waits.
+  if (!keeps && (publication.view.qos == 0 || !has_unsent(stream))) {
     send_unnumbered(stream, remote.message);
     return;
   }
-  enqueue_remote(stream, remote, publication.view.qos);
+  enqueue_remote(stream, remote, body.updates_retained ? 2 : publication.view.qos);
+}
+
+bool Shard::has_unsent(const OutStream& stream) const {
+  const session::OutboundQueue& queue = sessions_[stream.session]->queue;
+  return queue.head_seq() + queue.cursor() < queue.next_seq();
 }
 
 // At QoS 0: now or never.
@@ -192,6 +200,12 @@ void Shard::pump_stream(Session& session) {
   session::OutboundQueue& queue = session.queue;
   finish_confirmed(stream);
   if (!session.is_online() || !stream.is_open) return;
+  // Until the disk knows that the other end knows this run, a crash would have it take all of it
+  // once more.
+  if (stream.opened_ticket > durable_ticket_) {
+    wait_for_disk(session, stream.opened_ticket);
+    return;
+  }
   const std::uint32_t slot = session.conn.slot();
   Connection& conn = *connections_[slot];
   while (queue.cursor() < queue.window().size()) {
@@ -213,7 +227,8 @@ void Shard::pump_stream(Session& session) {
       finish_entry(session, index);
       continue;
     }
-    // What the publisher sends again after a crash of ours must not have been applied elsewhere.
+    // What the publisher sends again after a crash of ours must not have been applied elsewhere,
+    // nor is retained there what we have forgotten.
     if (entry.qos == 2 && entry.ticket > durable_ticket_) {
       wait_for_disk(session, entry.ticket);
       return;
@@ -284,6 +299,7 @@ void Shard::open_stream(OutStream& stream, std::uint64_t applied) {
   stream.run_first = session.queue.next_seq() + 1;
   effects_.batch.erase(store::Space::Meta, out_stream_key(stream.member, stream.shard));
   stream.is_run_on_disk = true;
+  stream.opened_ticket = ticket_;
   stream.confirmed = std::max(stream.confirmed, applied);
   stream.is_open = true;
   stream.interest_known = 0;

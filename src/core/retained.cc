@@ -39,17 +39,17 @@ void Shard::retain(Publication& publication, std::string_view mountpoint) {
   effects_.batch.put_newer(store::Space::Retained, key, put.version, record_);
 }
 
-// What another member retains, if nothing newer is known of the topic.
+// What another member retains, if nothing newer is known of the topic. What has expired on its way
+// leaves nothing, as where it was kept in time.
 void Shard::retain_from_member(const Publication& publication, std::string_view mountpoint) {
   const session::MessageView& view = publication.view;
   const std::string key = retained_key(mountpoint, view.topic);
-  if (view.payload.empty()) {
+  if (view.payload.empty() || session::has_expired(view.expires_at, now_.wall)) {
     if (shared_.retained.erase_version(mountpoint, view.topic, publication.stamp)) {
       effects_.batch.erase_newer(store::Space::Retained, key, publication.stamp);
     }
     return;
   }
-  if (session::has_expired(view.expires_at, now_.wall)) return;
   record_.clear();
   session::append_message_record(view, record_);
   if (shared_.retained.put_version(mountpoint, view.topic, record_, view.expires_at,

@@ -326,6 +326,7 @@ class Shard {
   void deliver_member(Publication& publication, OutStream& stream, bool is_matched, bool keeps,
                       const ShareText& share);
   void deliver_to_share(Publication& publication, const Target& target);
+  bool has_unsent(const OutStream& stream) const;
   void send_unnumbered(OutStream& stream, const session::MessageRef& body);
   void enqueue_remote(OutStream& stream, Publication::Remote& remote, std::uint8_t qos);
   void pump_stream(Session& session);
@@ -346,7 +347,9 @@ class Shard {
   void on_stream_open(std::uint32_t slot, InStream& stream, const TwoNumbers& numbers);
   void on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fields);
   void deliver_share(Publication& publication, const std::string* world, const ShareText& share);
-  void on_stream_slow(bool slow, const TwoNumbers& numbers);
+  void on_stream_slow(InStream& stream, bool slow, const TwoNumbers& numbers);
+  void tell_publisher(std::uint64_t shard, std::uint64_t conn, bool slow);
+  void end_in_stream(InStream& stream);
   void take_interest(InStream& stream, const InterestFrame& frame);
   InterestLevel enter_interest(InStream& stream, const InterestFrame& frame);
   void write_interest(InStream& stream, const InterestFrame& frame, bool durable);

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -56,12 +58,13 @@ struct OutStream {
   cluster::MemberNumber member = cluster::no_member;
   std::uint8_t shard = 0;  // ours, or one of an earlier run whose queue this shard has inherited
   std::uint32_t session = no_slot;
-  ConnId conn;                  // not valid: the link is away
-  bool is_open = false;         // the other end has told what it has
-  std::uint64_t run_first = 1;  // numbers from here on may be of a run that the other end does
-                                // not know
-  bool is_run_on_disk = false;  // run_first is
-  std::uint64_t confirmed = 0;  // the other end has everything up to this number on disk
+  ConnId conn;                      // not valid: the link is away
+  bool is_open = false;             // the other end has told what it has
+  std::uint64_t run_first = 1;      // numbers from here on may be of a run that the other end does
+                                    // not know
+  bool is_run_on_disk = false;      // run_first is
+  std::uint64_t opened_ticket = 0;  // of the turn that took run_first off the disk
+  std::uint64_t confirmed = 0;      // the other end has everything up to this number on disk
   std::vector<topic::FilterId> snapshot;  // of our interest, while it is being sent
   std::size_t snapshot_at = 0;
   bool is_snapshot_due = false;
@@ -89,6 +92,9 @@ struct InStream {
   std::uint32_t round = 0;                               // of snapshots
   bool is_interest_written = false;                      // in this turn, on disk
   bool is_interest_whole = false;  // all of it has come once since the process started
+  // Publishers of this node that wait for sessions there, and for how many: shard, connection. The
+  // word that they may go on is lost with the link.
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> slowed;
 };
 
 // What this shard's sessions want of one filter.

@@ -19,6 +19,14 @@ class RandomShares : public ClusterStage {
   }
 };
 
+class ShortQueues : public ClusterStage {
+ protected:
+  void prepare(Host& host) override {
+    host.options.config.session.inflight_max = 1;
+    host.options.config.queue.online_max = 4;
+  }
+};
+
 TEST_F(ClusterStage, a_publish_on_one_node_reaches_subscribers_on_the_others) {
   Client& near = online("near", 0);
   Client& far = online("far", 1);
@@ -140,6 +148,135 @@ TEST_F(ClusterStage, of_two_retained_in_a_split_the_later_one_stands_everywhere)
     subscribe(reader, "#", 1);
     EXPECT_THAT(payloads(reader), ElementsAre("late")) << at;
   }
+}
+
+TEST_F(ClusterStage, what_expires_on_its_way_still_replaces_what_was_retained_before) {
+  Client& publisher = online("publisher", 0);
+  publisher.publish("r", "old", 1, true);
+  run();
+  split_off(2);
+  publisher.publish({"r", "brief", 1, true, false, 7, 5});
+  run();
+  pass(seconds(10));
+  swarm.heal();
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) {
+    Client& reader = online("reader" + std::to_string(at), at);
+    subscribe(reader, "r", 1);
+    EXPECT_THAT(payloads(reader), IsEmpty()) << at;
+  }
+}
+
+TEST_F(ClusterStage, of_two_retained_in_one_millisecond_all_keep_the_same_also_on_disk) {
+  split_off(2);
+  Client& first = online("first", 0);
+  Client& second = online("second", 2);
+  first.publish("r", "a", 1, true);
+  first.publish("s", "b", 1, true);
+  second.publish("r", "b", 1, true);
+  second.publish("s", "a", 1, true);
+  run();
+  swarm.heal();
+  run();
+  crash(0);
+  crash(2);
+  swarm.start(0, now);
+  swarm.start(2, now);
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) {
+    Client& reader = online("reader" + std::to_string(at), at);
+    subscribe(reader, "#", 1);
+    EXPECT_THAT(payloads(reader), ElementsAre("b", "b")) << at;
+  }
+}
+
+TEST_F(ClusterStage, nobody_is_told_what_is_retained_before_it_is_on_disk) {
+  Client& publisher = online("publisher", 0);
+  publisher.publish("r", "old", 1, true);
+  run();
+  swarm.host(0).store->set_faults({.stall = true});
+  publisher.publish("r", "new", 1, true);
+  run();
+  crash(0, store::CrashKind::MachineLosesAll);
+  swarm.host(0).store->set_faults({});
+  swarm.start(0, now);
+  run();
+  for (std::size_t at = 0; at < hosts; ++at) {
+    Client& reader = online("reader" + std::to_string(at), at);
+    subscribe(reader, "r", 1);
+    EXPECT_THAT(payloads(reader), ElementsAre("old")) << at;
+  }
+}
+
+TEST_F(ClusterStage, what_was_sent_just_before_a_crash_is_taken_once) {
+  Client& reader = durable("reader", 1);
+  subscribe(reader, "t", 2);
+  split_off(1);
+  crash(0);
+  swarm.start(0, now);
+  pass(seconds(60));  // until it lets clients in without having heard of all others
+  Client& publisher = online("publisher", 0);
+  publisher.publish("t", "x", 2);
+  run();
+  // The disk that stands still does not take up that the other end knows this run.
+  swarm.host(0).store->set_faults({.stall = true});
+  swarm.heal();
+  run();
+  crash(0);
+  swarm.host(0).store->set_faults({});
+  swarm.start(0, now);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("x"));
+}
+
+TEST_F(ClusterStage, what_goes_to_qos_0_alone_overtakes_nothing) {
+  Client& reader = online("reader", 1);
+  Client& other = online("other", 1);
+  subscribe(reader, "t", 0);
+  subscribe(other, "t", 2);
+  Client& publisher = online("publisher", 0);
+  swarm.host(0).store->set_faults({.stall = true});
+  publisher.publish("t", "first", 2);  // waits for the disk
+  run();
+  other.unsubscribe("t");
+  run();
+  publisher.publish("t", "second", 2);
+  run();
+  swarm.host(0).store->set_faults({});
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("first", "second"));
+}
+
+TEST_F(ClusterStage, what_was_sent_for_qos_0_is_not_delivered_at_more) {
+  Client& reader = online("reader", 1);
+  subscribe(reader, "t", 0);
+  Client& publisher = online("publisher", 0);
+  swarm.cables().block(1, 0);
+  reader.subscribe("t", 2);  // the other member does not hear of it
+  run();
+  publisher.publish("t", "x", 2);
+  run();
+  ASSERT_THAT(payloads(reader), ElementsAre("x"));
+  EXPECT_EQ(reader.received.front().qos, 0);
+}
+
+TEST_F(ShortQueues, a_publisher_does_not_wait_for_a_session_behind_a_link_that_is_gone) {
+  Client& reader = online("reader", 1);
+  reader.answers = false;
+  subscribe(reader, "t", 1);
+  Client& publisher = online("publisher", 0);
+  for (int i = 0; i < 5; ++i) publisher.publish("t", std::to_string(i), 1);
+  run();
+  split_off(1);
+  Rng rng(3);
+  for (int i = 0; i < 20; ++i) swarm.cables().cut(swarm.nodes(), rng);
+  pass(seconds(1));
+  swarm.heal();
+  run();
+  publisher.acks.clear();
+  publisher.publish("t", "last", 1);
+  run();
+  EXPECT_THAT(publisher.acks, SizeIs(testing::Ge(1u)));
 }
 
 // Under shared_subscription_policy = random.
