@@ -413,7 +413,8 @@ void Agent::write_publish(const Open& open, bool dup) {
   const std::string payload = oracles_.payload_of(open.message);
   note("publish", payload.substr(0, 12) + " " + facts.topic + " qos " + std::to_string(facts.qos) +
                       " id " + std::to_string(open.packet_id) + (dup ? " dup" : "") +
-                      (facts.retain ? " retain" : ""));
+                      (facts.retain ? " retain" : "") +
+                      (facts.expiry ? " expires " + std::to_string(*facts.expiry) : ""));
   client_.publish(
       {facts.topic, payload, facts.qos, facts.retain, dup, open.packet_id, facts.expiry});
 }

@@ -27,6 +27,11 @@ void Cables::hang_up(Node* node, WireId wire) {
   if (node != nullptr && node->has_wire(wire)) node->wire(wire).closed_by_client = true;
 }
 
+void Cables::hang_up(const Cable& cable, const Nodes& nodes) {
+  hang_up(nodes[cable.sender], cable.sender_wire);
+  hang_up(nodes[cable.receiver], cable.receiver_wire);
+}
+
 void Cables::dial(const Nodes& nodes) {
   for (std::size_t host = 0; host < nodes.size(); ++host) {
     if (nodes[host] == nullptr) continue;
@@ -89,18 +94,29 @@ bool Cables::carry(const Nodes& nodes, std::size_t bytes_max) {
   bool moved = false;
   std::erase_if(cables_, [&](const Cable& cable) {
     if (carry(cable, nodes, bytes_max, moved)) return false;
-    hang_up(nodes[cable.sender], cable.sender_wire);
-    hang_up(nodes[cable.receiver], cable.receiver_wire);
+    hang_up(cable, nodes);
     moved = true;
     return true;
   });
   return moved;
 }
 
+void Cables::carry_some(const Nodes& nodes, Rng& rng) {
+  if (cables_.empty()) return;
+  const auto drawn = cables_.begin() + static_cast<std::ptrdiff_t>(rng.below(cables_.size()));
+  const std::size_t bytes_max = rng.below(2) == 0 ? ~std::size_t{0} : 1 + rng.below(400);
+  bool moved = false;
+  if (carry(*drawn, nodes, bytes_max, moved)) return;
+  hang_up(*drawn, nodes);
+  cables_.erase(drawn);
+}
+
 void Cables::cut(const Nodes& nodes, Rng& rng) {
   if (cables_.empty()) return;
   const std::size_t drawn = rng.below(cables_.size());
   const Cable cable = cables_[drawn];
+  cables_.erase(cables_.begin() + static_cast<std::ptrdiff_t>(drawn));
+  if (rng.below(3) == 0) return hang_up(nodes[cable.sender], cable.sender_wire);
   for (const auto& [host, wire] : {std::pair{cable.sender, cable.sender_wire},
                                    std::pair{cable.receiver, cable.receiver_wire}}) {
     // The last frame may be cut in the middle.
@@ -110,7 +126,6 @@ void Cables::cut(const Nodes& nodes, Rng& rng) {
     }
     hang_up(nodes[host], wire);
   }
-  cables_.erase(cables_.begin() + static_cast<std::ptrdiff_t>(drawn));
 }
 
 void Cables::host_went_down(std::size_t host, const Nodes& nodes) {

@@ -23,7 +23,10 @@ class Cables {
   void dig(const Nodes& nodes);
   // Moves bytes of every cable; all there are, or up to `bytes_max` a cable. True: something moved.
   bool carry(const Nodes& nodes, std::size_t bytes_max);
-  // Ends a cable that is drawn: both ends see it, and what was under way is lost.
+  // The same of one cable that is drawn, and of a part of the bytes.
+  void carry_some(const Nodes& nodes, Rng& rng);
+  // Ends a cable that is drawn, and what was under way is lost. Both ends see it, or only the
+  // sending one, which dials anew.
   void cut(const Nodes& nodes, Rng& rng);
   // The host is gone with its ends of the cables.
   void host_went_down(std::size_t host, const Nodes& nodes);
@@ -45,6 +48,7 @@ class Cables {
   // False: the cable is over.
   bool carry(const Cable& cable, const Nodes& nodes, std::size_t bytes_max, bool& moved) const;
   static void hang_up(Node* node, WireId wire);
+  static void hang_up(const Cable& cable, const Nodes& nodes);
 
   std::vector<std::vector<bool>> blocked_;  // [from][to]
   std::vector<Cable> cables_;

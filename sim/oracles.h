@@ -6,6 +6,9 @@
 // message was routed at some tick in [written, accepted]; a subscription is owed to from `settled`
 // until `unsubscribing` and may still deliver from `written` to `ended`. What lies between is
 // neither owed nor forbidden: a simulator that demands the impossible teaches people to ignore it.
+//
+// Clients are at home on hosts. What goes from one host to another is judged with *everybody
+// knows*: the ticks at which every host had heard all that the others had for it.
 #pragma once
 
 #include <cstdint>
@@ -55,9 +58,17 @@ enum class CrashBudget : std::uint8_t {
   Unsynced,  // the machine lost what the operator chose not to sync: only what comes later is owed
 };
 
+struct ClusterFacts {
+  std::size_t hosts = 1;        // client i is at home on host i % hosts
+  bool is_eager = false;        // nothing fails between hosts: who has a SUBACK is known everywhere
+  bool shares_locally = false;  // share groups do not reach to other hosts
+  std::int64_t skew_ms = 0;     // between the clocks of two hosts at most
+};
+
 class Oracles {
  public:
-  explicit Oracles(std::size_t clients) : sessions_(clients) {}
+  explicit Oracles(std::size_t clients, const ClusterFacts& cluster = {})
+      : cluster_(cluster), sessions_(clients), crashes_(cluster.hosts), resharded_(cluster.hosts) {}
 
   // --- publishers ---
   MessageId published(const MessageFacts& facts);
@@ -88,7 +99,10 @@ class Oracles {
     sessions_[client].is_proven = sessions_[client].is_birth_proven = true;
   }
   bool is_proven(std::size_t client) const { return sessions_[client].is_proven; }
-  void crashed(CrashBudget budget);
+  void crashed(CrashBudget budget, std::size_t host = 0);
+  // The host starts with another number of shards.
+  void sharded_anew(std::size_t host) { resharded_[host].push_back(++tick_); }
+  void everybody_knows() { known_.push_back(++tick_); }
   // The session's time was over and the broker had all the time to see it.
   void expired(std::size_t client) { sessions_[client].exists = Exists::No; }
 
@@ -162,6 +176,7 @@ class Oracles {
     bool is_new = false;
     bool is_proven = false;        // of the last CONNECT
     bool is_birth_proven = false;  // of the CONNECT that began the session
+    bool was_transient = false;    // at some time it would have ended with its connection
     bool is_reborn = false;  // if there is one, it began with a CONNECT that was never answered
     bool is_haunted =
         false;  // an older state of it may have come back: only safety of others holds
@@ -172,12 +187,29 @@ class Oracles {
     std::map<std::tuple<std::size_t, std::string, int, int>, MessageId> last;
   };
 
+  std::size_t home_of(std::size_t client) const { return client % cluster_.hosts; }
+  // Its publisher is at home on another host.
+  bool is_far(std::size_t client, const Message& message) const {
+    return home_of(client) != home_of(message.facts.publisher);
+  }
+  // When everybody knew what had been told by then.
+  Tick known_after(Tick told) const;
+  bool is_known_between(Tick from, Tick to) const { return known_after(from) < to; }
+  bool has_crashed(std::size_t host, Tick since) const;
+  bool has_crashed() const;
+  // It was published between one of these events and the next time that everybody knew.
+  bool is_unsettled(const std::vector<Tick>& events, const Message& message) const;
+  bool is_settled(std::size_t client, const Subscription& subscription,
+                  const Message& message) const;
+
   Subscription* find(Session& session, const std::string& filter);
   bool is_match(const Subscription& subscription, std::size_t client, const Message& message) const;
-  // After a crash what shards owed each other finds its receivers anew, by topic.
-  Tick routed_until(const Message& message) const;
-  bool may_be_found_again(const Session& session, const Message& message) const;
-  bool is_superseded(const Message& message, MessageId id, Tick at) const;
+  // After a crash what shards owed each other finds its receivers anew, by topic; and what comes
+  // from another host finds them when it comes.
+  Tick routed_until(std::size_t client, const Message& message) const;
+  bool may_be_found_again(std::size_t client, const Message& message) const;
+  // At `at`, on that host.
+  bool is_superseded(const Message& message, MessageId id, Tick at, std::size_t host) const;
   void judge_retained(std::size_t client, MessageId id);
   void judge_live(std::size_t client, std::uint64_t connection, const Event& event, MessageId id,
                   std::int64_t unread_since_ms);
@@ -185,6 +217,7 @@ class Oracles {
   void judge_copies(Session& session, std::size_t client, std::uint64_t connection,
                     const Event& event, MessageId id);
   void judge_order(Session& session, std::size_t client, const Event& event, MessageId id);
+  bool may_be_reordered(std::size_t client, const Event& event, const Message& message) const;
   std::uint64_t count_missing(std::size_t client, std::string& first);
   std::uint64_t count_missing_shared(std::string& first);
   void begin_session(Session& session);
@@ -192,8 +225,11 @@ class Oracles {
 
   Tick tick_ = 1;
   std::vector<Message> messages_;
+  ClusterFacts cluster_;
   std::vector<Session> sessions_;
-  std::vector<Tick> crashes_;
+  std::vector<std::vector<Tick>> crashes_;    // by host
+  std::vector<std::vector<Tick>> resharded_;  // by host
+  std::vector<Tick> known_;
   std::map<std::string, std::set<std::size_t>> share_members_;
   bool may_refuse_ = false;
   bool may_drop_oldest_ = false;

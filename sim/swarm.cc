@@ -11,6 +11,11 @@ bool Swarm::is_whole() const {
                      [](const Host& host) { return host.node != nullptr; });
 }
 
+Now Swarm::now_at(std::size_t index, Now now) const {
+  const Host& host = hosts_[index];
+  return {now.instant + host.uptime_ahead, now.wall + host.wall_ahead};
+}
+
 Cables::Nodes Swarm::nodes() {
   Cables::Nodes nodes;
   for (const Host& host : hosts_) nodes.push_back(host.node.get());
@@ -32,12 +37,13 @@ cluster::Members Swarm::members_for(std::size_t index) const {
 
 void Swarm::start(std::size_t index, Now now) {
   Host& host = hosts_[index];
-  host.node = std::make_unique<Node>(host.options, *host.store, now);
+  const Now there = now_at(index, now);
+  host.node = std::make_unique<Node>(host.options, *host.store, there);
   VMQ_EXPECT(host.node->recovered().corrupted == 0);
   // A lone node is never told.
   if (hosts_.size() == 1) return;
   const cluster::Members members = members_for(index);
-  host.node->command(now, [&](core::ShardCore& core) { core.on_members(members); });
+  host.node->command(there, [&](core::ShardCore& core) { core.on_members(members); });
 }
 
 void Swarm::crash(std::size_t index, store::CrashKind kind) {
@@ -53,7 +59,8 @@ void Swarm::tell_members(Now now, bool together) {
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (hosts_[i].node == nullptr) continue;
     const cluster::Members members = members_for(i);
-    hosts_[i].node->command(now, [&](core::ShardCore& core) { core.on_members(members); });
+    hosts_[i].node->command(now_at(i, now),
+                            [&](core::ShardCore& core) { core.on_members(members); });
   }
 }
 
@@ -87,8 +94,8 @@ void Swarm::settle(Now now) {
   constexpr int rounds_max = 100'000;
   for (int rounds = 0;; ++rounds) {
     VMQ_EXPECT(rounds < rounds_max);  // a cluster that never comes to rest
-    for (const Host& host : hosts_) {
-      if (host.node != nullptr) host.node->settle(now);
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+      if (hosts_[i].node != nullptr) hosts_[i].node->settle(now_at(i, now));
     }
     if (hosts_.size() == 1) return;
     tell_owners();

@@ -21,6 +21,9 @@ struct Host {
   std::unique_ptr<store::MemoryStore> store;
   std::unique_ptr<Node> node;    // null: it is down
   std::uint32_t down_steps = 0;  // until it starts again
+  // Its clocks, against those of the world.
+  Duration uptime_ahead{0};
+  Duration wall_ahead{0};
 };
 
 class Swarm {
@@ -32,6 +35,8 @@ class Swarm {
   // Null: it is down.
   Node* node(std::size_t index) { return hosts_[index].node.get(); }
   bool is_whole() const;
+  // What its clocks show.
+  Now now_at(std::size_t index, Now now) const;
 
   // Starts it on what its disk holds, and tells it who the members are.
   void start(std::size_t index, Now now);

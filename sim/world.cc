@@ -30,7 +30,8 @@ World::World(std::uint64_t seed, Trace trace)
       disk_rng_(options_rng_.split()),
       crash_rng_(options_rng_.split()),
       clients_rng_(options_rng_.split()),
-      operator_rng_(options_rng_.split()) {
+      operator_rng_(options_rng_.split()),
+      cluster_rng_(Rng(seed ^ 0x636c7573746572).split()) {
   if (trace_) {
     trace_ = [this, print = std::move(trace_)](const std::string& who, const char* what,
                                                const std::string& details) {
@@ -38,13 +39,7 @@ World::World(std::uint64_t seed, Trace trace)
     };
   }
   draw_options();
-  store::MemoryStore::Options disk;
-  disk.shards = 4;
-  disk.sync = sync_;
-  disk.interval_steps = between(disk_rng_, 1, 40);
-  disk.retry_steps = between(disk_rng_, 1, 4);
-  disk.seed = disk_rng_.next();
-  store_ = std::make_unique<store::MemoryStore>(disk);
+  draw_cluster();
   draw_agents();
 }
 
@@ -54,99 +49,41 @@ void World::note(const char* what, const std::string& details) const {
   if (trace_) trace_("node", what, details);
 }
 
-// Limits are small, because that is where mistakes live.
-void World::draw_options() {
-  Rng& rng = options_rng_;
-  options_.shards = static_cast<std::uint8_t>(between(rng, 1, 4));
-  options_.seed = rng.next();
-  core::Limits& limits = options_.limits;
-  if (rng.below(5) != 0) {
-    limits.window_max = between(rng, 1, 6);
-    limits.window_offline_max = between(rng, 1, 3);
-    limits.tail_max = between(rng, 1, 5);
-    limits.block_max = between(rng, 1, 4);
-    limits.load_ahead = between(rng, 2, 6);
-    limits.journal_turns_max = between(rng, 1, 12);
-    limits.settle_per_turn = between(rng, 1, 4);
-    limits.retained_per_turn = between(rng, 1, 4);
-    limits.timers_per_turn = between(rng, 1, 4);
-    limits.shared_payload_min = between(rng, 1, 2) == 1 ? 100 : 8192;
-  }
-  config::Config& config = options_.config;
-  config.allow_anonymous = true;
-  config.systree.enabled = false;
-  config.session.inflight_max = static_cast<std::uint16_t>(between(rng, 1, 5));
-  config.session.retry_interval = seconds(between(rng, 5, 30));
-  has_tiny_queues_ = rng.below(4) == 0;
-  // Queues are read back from disk, or sent from memory, or some of each.
-  const std::size_t recent[] = {0, 0, 300, 2000, 64u << 20};
-  config.message_store.recent_bytes = recent[between(rng, 0, 4)];
-  config.queue.online_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
-  config.queue.offline_max = has_tiny_queues_ ? between(rng, 2, 6) : 100000;
-  if (rng.below(2) == 0) config.queue.order = config::QueueOrder::Lifo;
-  may_drop_oldest_ = has_tiny_queues_ && config.queue.order == config::QueueOrder::Lifo;
-  const std::uint64_t drawn = rng.below(10);
-  sync_ = drawn < 8 ? SyncMode::Always : (drawn == 8 ? SyncMode::Interval : SyncMode::Off);
-  steps_ = between(rng, 500, 4000);
-  crash_odds_ = rng.below(4) == 0 ? 0 : between(rng, 100, 1500);
-  fault_odds_ = rng.below(4) == 0 ? 0 : between(rng, 50, 500);
+void World::note(std::size_t host, const char* what, const std::string& details) const {
+  if (trace_) trace_(is_cluster() ? "node" + std::to_string(host) : "node", what, details);
 }
 
-void World::draw_agents() {
-  Rng& rng = clients_rng_;
-  const std::size_t count = between(rng, 2, 8);
-  oracles_ = std::make_unique<Oracles>(count);
-  if (may_drop_oldest_) oracles_->may_drop_oldest();
-  for (std::size_t i = 0; i < count; ++i) {
-    Habits habits;
-    constexpr std::array versions = {mqtt::Version::V31, mqtt::Version::V311, mqtt::Version::V5,
-                                     mqtt::Version::V5};
-    habits.version = versions[rng.below(versions.size())];
-    habits.is_persistent = rng.below(4) != 0;
-    habits.is_sharer = rng.below(4) == 0;
-    habits.is_slow = rng.below(4) == 0;
-    habits.expiry_s = rng.below(3) == 0 ? between(rng, 20, 200) : 1'000'000;
-    habits.expiry_odds = rng.below(3) == 0 ? 2 : 20;
-    habits.acks_withheld = rng.below(2) == 0 ? 0 : between(rng, 1, 9);
-    if (rng.below(3) == 0) {
-      habits.receive_maximum = static_cast<std::uint16_t>(between(rng, 1, 3));
-    }
-    habits.window = habits.version == mqtt::Version::V5
-                        ? std::min(habits.receive_maximum, options_.config.session.inflight_max)
-                        : options_.config.session.inflight_max;
-    agents_.push_back(std::make_unique<Agent>(i, habits, *oracles_, rng.split(), trace_));
-  }
-}
+std::size_t World::draw_host() { return is_cluster() ? cluster_rng_.below(swarm_->size()) : 0; }
 
-std::string World::describe() const {
-  constexpr std::array syncs = {"always", "interval", "off"};
-  return "shards " + std::to_string(options_.shards) + ", clients " +
-         std::to_string(agents_.size()) + ", sync " + syncs[static_cast<std::size_t>(sync_)] +
-         ", steps " + std::to_string(steps_) + ", crash odds " + std::to_string(crash_odds_) +
-         ", fault odds " + std::to_string(fault_odds_) + (has_tiny_queues_ ? ", tiny queues" : "") +
-         (may_drop_oldest_ ? ", drop the oldest" : "") + ", window " +
-         std::to_string(options_.limits.window_max) + ", inflight " +
-         std::to_string(options_.config.session.inflight_max);
+std::uint64_t World::drops() const {
+  std::uint64_t sum = drops_;
+  for (std::size_t i = 0; i < swarm_->size(); ++i) {
+    const Node* node = swarm_->node(i);
+    if (node != nullptr) sum += node->counted(core::Plain::QueueMessageDrop);
+  }
+  return sum;
 }
 
 WorldReport World::run() {
-  node_ = std::make_unique<Node>(options_, *store_, now_);
+  for (std::size_t i = 0; i < swarm_->size(); ++i) swarm_->start(i, now_);
+  if (is_cluster() && (is_eager_ || cluster_rng_.below(2) == 0)) everybody_hears();
   storm();
   if (!has_failed()) calm();
   if (!has_failed()) judge();
   if (!has_failed()) leave_all();
   WorldReport report;
   report.failure = oracles_->failure();
-  if (node_) {
-    digest_ = (digest_ ^ node_->digest()) * 0x9e3779b97f4a7c15u;
-    drops_ += node_->counted(core::Plain::QueueMessageDrop);
+  for (std::size_t i = 0; i < swarm_->size(); ++i) {
+    if (swarm_->node(i) != nullptr)
+      digest_ = (digest_ ^ swarm_->node(i)->digest()) * 0x9e3779b97f4a7c15u;
   }
   report.digest = digest_ ^ oracles_->digest();
   report.publishes = oracles_->publishes();
   report.deliveries = oracles_->deliveries();
   report.owed_checked = oracles_->owed_checked();
   report.crashes = crashes_;
-  report.drops = drops_;
+  report.drops = drops();
+  report.events = events_;
   for (const auto& agent : agents_) agent->forget();
   return report;
 }
@@ -157,31 +94,58 @@ void World::storm() {
   for (std::uint32_t step = 0; step < steps_ && !has_failed(); ++step) storm_step();
 }
 
-void World::storm_step() {
-  pass_time();
-  if (node_ == nullptr) {
-    if (down_steps_-- == 0) restart();
-    return;
+// False: nobody is up in this step.
+bool World::bring_up() {
+  bool is_up = false;
+  for (std::size_t i = 0; i < swarm_->size(); ++i) {
+    if (swarm_->node(i) != nullptr) {
+      is_up = true;
+    } else if (swarm_->host(i).down_steps-- == 0) {
+      restart(i);
+    }
   }
+  return is_up;
+}
+
+void World::storm_step() {
+  ++events_;
+  pass_time();
+  if (!bring_up()) return;
   if (one_in(crash_rng_, crash_odds_)) return crash();
   if (one_in(disk_rng_, fault_odds_)) draw_faults();
   if (one_in(net_rng_, 40)) draw_stall();
+  if (is_cluster()) {
+    if (one_in(cluster_rng_, cable_odds_)) draw_cable_faults();
+    flap();
+  }
   if (one_in(operator_rng_, 300)) operate();
   if (one_in(schedule_rng_, 200)) quiesce();
-  const std::uint64_t drawn = schedule_rng_.below(10);
-  if (drawn < 3) {
-    agents_[schedule_rng_.below(agents_.size())]->act(*node_, now_);
-    return;
-  }
+  const std::uint64_t drawn = schedule_rng_.below(is_cluster() ? 15 : 10);
+  if (drawn < 3) return act();
+  if (drawn >= 10) return use_cables();
+  const std::size_t host = draw_host();
+  Node* const node = swarm_->node(host);
+  if (node == nullptr) return;
   if (drawn < 5) {
-    store_->step();
+    swarm_->host(host).store->step();
     return;
   }
   TurnLimits limits;
   if (one_in(net_rng_, 3)) limits.read_max = 1 + net_rng_.below(30);
   if (one_in(schedule_rng_, 4)) limits.frames_max = schedule_rng_.below(2);
-  node_->turn(static_cast<std::uint8_t>(schedule_rng_.below(node_->shard_count())), now_, limits);
-  if (one_in(schedule_rng_, 20)) node_->check_invariants();
+  const auto shard = static_cast<std::uint8_t>(schedule_rng_.below(node->shard_count()));
+  node->turn(shard, swarm_->now_at(host, now_), limits);
+  if (one_in(schedule_rng_, 20)) node->check_invariants();
+}
+
+void World::act() {
+  Agent& agent = *agents_[schedule_rng_.below(agents_.size())];
+  if (Node* const node = node_of(agent)) agent.act(*node, now_of(agent));
+}
+
+void World::use_cables() {
+  if (one_in(cluster_rng_, 4)) swarm_->cables().dial(swarm_->nodes());
+  swarm_->cables().carry_some(swarm_->nodes(), cluster_rng_);
 }
 
 void World::advance(Duration time) {
@@ -209,12 +173,61 @@ void World::draw_faults() {
   if (faults.full_disk) oracles_->may_refuse();
   faults.read_error = drawn == 5;
   has_leftovers_ |= faults.read_error;
-  note("disk", drawn < 3    ? "slow"
-               : drawn == 3 ? "stall"
-               : drawn == 4 ? "full"
-               : drawn == 5 ? "unreadable"
-                            : "well");
-  store_->set_faults(faults);
+  const std::size_t host = draw_host();
+  note(host, "disk",
+       drawn < 3    ? "slow"
+       : drawn == 3 ? "stall"
+       : drawn == 4 ? "full"
+       : drawn == 5 ? "unreadable"
+                    : "well");
+  swarm_->host(host).store->set_faults(faults);
+}
+
+// One way between two hosts, both ways, or all ways to one.
+void World::block_some() {
+  Cables& cables = swarm_->cables();
+  const std::size_t one = draw_host();
+  const std::size_t other = (one + 1 + cluster_rng_.below(swarm_->size() - 1)) % swarm_->size();
+  const std::uint64_t drawn = cluster_rng_.below(3);
+  cables.block(one, other);
+  if (drawn > 0) cables.block(other, one);
+  for (std::size_t i = 0; drawn == 2 && i < swarm_->size(); ++i) {
+    if (i == one) continue;
+    cables.block(one, i);
+    cables.block(i, one);
+  }
+  note(one, "block",
+       drawn == 2 ? "alone" : (drawn == 1 ? "both ways " : "to ") + std::to_string(other));
+}
+
+void World::draw_cable_faults() {
+  switch (cluster_rng_.below(6)) {
+    case 0:
+    case 1:
+      note("cable", "cut");
+      return swarm_->cables().cut(swarm_->nodes(), cluster_rng_);
+    case 2:
+    case 3:
+      return block_some();
+    case 4:
+      flap_steps_ = between(cluster_rng_, 5, 60);
+      return;
+    default:
+      note("cable", "heal");
+      swarm_->cables().heal();
+  }
+}
+
+// Blocked and healed again and again.
+void World::flap() {
+  if (flap_steps_ == 0 || cluster_rng_.below(4) != 0) return;
+  --flap_steps_;
+  if (swarm_->cables().is_blocked()) {
+    swarm_->cables().heal();
+    if (cluster_rng_.below(2) == 0) swarm_->cables().cut(swarm_->nodes(), cluster_rng_);
+  } else {
+    block_some();
+  }
 }
 
 void World::draw_stall() {
@@ -227,88 +240,140 @@ void World::operate() {
   if (operator_rng_.below(2) == 0) {
     const Agent& agent = *agents_[operator_rng_.below(agents_.size())];
     // Its will would be published now, and the oracles know only when the client has noticed.
-    if (agent.has_will()) return;
+    if (agent.has_will() || node_of(agent) == nullptr) return;
     const std::string& id = agent.client_id();
     // A goodbye that is under way would take the will back; cut off before, the will is published.
     quiesce();
     note("disconnect", id);
-    node_->command(now_, [&id](core::ShardCore& core) {
+    node_of(agent)->command(now_of(agent), [&id](core::ShardCore& core) {
       core.shard().disconnect_client("", id, core::Cleanup::No);
     });
     return;
   }
-  config::Config config = options_.config;
+  const std::size_t host = draw_host();
+  config::Config config = swarm_->host(host).options.config;
   config.session.retry_interval = seconds(between(operator_rng_, 5, 30));
   if (config.listeners.empty()) config.listeners.emplace_back();
+  if (swarm_->node(host) == nullptr) return;
   const auto snapshot = std::make_shared<const config::Config>(std::move(config));
-  note("config", "");
-  node_->command(now_, [&](core::ShardCore& core) { core.on_config({snapshot, options_.hooks}); });
+  note(host, "config", "");
+  swarm_->node(host)->command(swarm_->now_at(host, now_), [&](core::ShardCore& core) {
+    core.on_config({snapshot, options_.hooks});
+  });
 }
 
 void World::crash() {
   constexpr std::array kinds = {CrashKind::Process, CrashKind::MachineLosesAll,
                                 CrashKind::MachineKeepsSome};
-  crash(kinds[crash_rng_.below(kinds.size())]);
+  const CrashKind kind = kinds[crash_rng_.below(kinds.size())];
+  const std::size_t host = draw_host();
+  if (swarm_->node(host) == nullptr) return;
+  // What one member has confirmed to another is on its disk: without syncs there is no such thing.
+  const bool must_keep = is_cluster() && sync_ != SyncMode::Always;
+  crash(host, must_keep ? CrashKind::Process : kind);
 }
 
-void World::crash(CrashKind kind) {
+void World::crash(std::size_t host, CrashKind kind) {
   constexpr std::array names = {"process", "machine loses all", "machine keeps some"};
   const bool loses = kind != CrashKind::Process && sync_ != SyncMode::Always;
   const CrashBudget budget = loses ? CrashBudget::Unsynced : CrashBudget::Nothing;
-  note("crash", names[static_cast<std::size_t>(kind)]);
+  note(host, "crash", names[static_cast<std::size_t>(kind)]);
   ++crashes_;
-  drops_ += node_->counted(core::Plain::QueueMessageDrop);
-  digest_ = (digest_ ^ node_->digest()) * 0x9e3779b97f4a7c15u;
-  oracles_->crashed(budget);
-  for (const auto& agent : agents_) agent->crashed(budget, now_);
-  node_.reset();
-  store_->crash(kind);
-  down_steps_ = between(crash_rng_, 0, 20);
-}
-
-void World::restart() {
-  store_->set_faults({});
-  // Another process: its clock starts anywhere, and the operator may wish for other shards.
-  if (crash_rng_.below(2) == 0) now_.instant = {static_cast<std::int64_t>(crash_rng_.below(9999))};
-  options_.seed = crash_rng_.next();
-  if (crash_rng_.below(8) == 0) {
-    options_.shards = static_cast<std::uint8_t>(between(crash_rng_, 1, 4));
-    has_leftovers_ = true;
+  drops_ += swarm_->node(host)->counted(core::Plain::QueueMessageDrop);
+  digest_ = (digest_ ^ swarm_->node(host)->digest()) * 0x9e3779b97f4a7c15u;
+  oracles_->crashed(budget, host);
+  for (const auto& agent : agents_) {
+    if (home_of(*agent) == host) agent->crashed(budget, now_of(*agent));
   }
-  node_ = std::make_unique<Node>(options_, *store_, now_);
-  VMQ_EXPECT(node_->recovered().corrupted == 0);
-  note("restart", std::to_string(node_->recovered().sessions) + " sessions, " +
-                      std::to_string(node_->recovered().messages) + " messages");
+  swarm_->crash(host, kind);
+  // In a cluster the others go on for a while.
+  swarm_->host(host).down_steps = between(crash_rng_, 0, 20) * (is_cluster() ? 15 : 1);
 }
 
-// A moment of peace in the storm: everything written so far is taken and stored.
+void World::restart(std::size_t index) {
+  Host& host = swarm_->host(index);
+  host.store->set_faults({});
+  // Another process: its clock starts anywhere, and the operator may wish for other shards.
+  if (crash_rng_.below(2) == 0) {
+    host.uptime_ahead =
+        milliseconds(static_cast<std::int64_t>(crash_rng_.below(9999)) - now_.instant.ms);
+  }
+  host.options.seed = crash_rng_.next();
+  if (crash_rng_.below(8) == 0) {
+    host.options.shards = static_cast<std::uint8_t>(between(crash_rng_, 1, 4));
+    has_leftovers_ = true;
+    oracles_->sharded_anew(index);
+  }
+  swarm_->start(index, now_);
+  const Node& node = *swarm_->node(index);
+  note(index, "restart",
+       std::to_string(node.recovered().sessions) + " sessions, " +
+           std::to_string(node.recovered().messages) + " messages");
+}
+
+void World::restart_all() {
+  for (std::size_t i = 0; i < swarm_->size(); ++i) {
+    if (swarm_->node(i) == nullptr) restart(i);
+  }
+}
+
+// A moment of peace on a host: everything written to it so far is taken and stored.
+void World::quiesce(std::size_t host) {
+  Node& node = *swarm_->node(host);
+  node.heal_wires();
+  node.settle(swarm_->now_at(host, now_));
+  node.check_invariants();
+  for (const auto& agent : agents_) {
+    if (home_of(*agent) == host) agent->settled();
+  }
+}
+
+// … and if all hosts are there, perhaps all that one has for another arrives.
 void World::quiesce() {
-  const store::MemoryFaults faults = store_->faults();
-  store_->set_faults({});
-  node_->heal_wires();
-  node_->settle(now_);
-  node_->check_invariants();
-  store_->set_faults(faults);
-  for (const auto& agent : agents_) agent->settled();
-  note("quiet", "");
+  std::vector<store::MemoryFaults> faults;
+  for (std::size_t i = 0; i < swarm_->size(); ++i) {
+    faults.push_back(swarm_->host(i).store->faults());
+    if (swarm_->node(i) == nullptr) continue;
+    swarm_->host(i).store->set_faults({});
+    quiesce(i);
+  }
+  const bool is_together = is_cluster() && swarm_->is_whole() && cluster_rng_.below(3) != 0;
+  if (is_together) everybody_hears();
+  for (std::size_t i = 0; i < swarm_->size(); ++i) swarm_->host(i).store->set_faults(faults[i]);
+  note(is_together ? "together" : "quiet", "");
+}
+
+// REQUIRES: every host is up and its disk well.
+void World::everybody_hears() {
+  swarm_->heal();
+  settle();
+  // What could not be read is asked for again after a second.
+  if (is_cluster() && has_leftovers_) {
+    advance(seconds(1));
+    settle();
+  }
+  swarm_->check_invariants();
+  oracles_->everybody_knows();
 }
 
 // --- the calm ---
 
 bool World::calm_round() {
-  node_->heal_wires();
-  node_->settle(now_);
-  node_->check_invariants();
+  swarm_->heal();
+  settle();
+  swarm_->check_invariants();
   bool moved = false;
-  for (const auto& agent : agents_) moved |= agent->finish_up(*node_, now_);
+  for (const auto& agent : agents_) moved |= agent->finish_up(*node_of(*agent), now_of(*agent));
   return moved;
 }
 
 void World::calm() {
   note("calm", "");
-  if (node_ != nullptr && crash_rng_.below(2) == 0) crash();
-  if (node_ == nullptr) restart();
-  store_->set_faults({});
+  const Cables::Nodes nodes = swarm_->nodes();
+  const bool is_up = std::any_of(nodes.begin(), nodes.end(), [](Node* n) { return n != nullptr; });
+  if (!is_eager_ && is_up && crash_rng_.below(2) == 0) crash();
+  restart_all();
+  for (std::size_t i = 0; i < swarm_->size(); ++i) swarm_->host(i).store->set_faults({});
   constexpr int rounds_max = 3000;
   // Two quiet minutes: longer than every retry, reload and delay of a will.
   int rounds = 0;
@@ -330,20 +395,36 @@ void World::calm() {
 void World::judge() {
   for (const auto& agent : agents_) {
     agent->settled();
-    agent->owe_wills(now_);
+    agent->owe_wills(now_of(*agent));
   }
+  oracles_->everybody_knows();
   // Only a small queue excuses a loss: a record that the disk has lost is counted as a drop too.
-  const std::uint64_t drops = drops_ + node_->counted(core::Plain::QueueMessageDrop);
-  oracles_->finish(has_tiny_queues_ ? drops : 0);
-  if (!has_failed()) oracles_->check_retained("r/+", read_retained());
+  oracles_->finish(has_tiny_queues_ ? drops() : 0);
+  if (!has_failed()) judge_retained();
 }
 
-std::map<std::string, std::string> World::read_retained() {
-  Client reader("reader", mqtt::Version::V5);
-  reader.connect(*node_, reader.connect_fields());
+void World::judge_retained() {
+  const std::map<std::string, std::string> first = read_retained(0);
+  oracles_->check_retained("r/+", first);
+  const auto text_of = [](const std::map<std::string, std::string>& all) {
+    std::string text;
+    for (const auto& [topic, payload] : all) text += " " + topic + "=" + payload.substr(0, 8);
+    return text;
+  };
+  for (std::size_t i = 1; i < swarm_->size() && !has_failed(); ++i) {
+    const std::map<std::string, std::string> other = read_retained(i);
+    if (other == first) continue;
+    oracles_->fail("retained: host " + std::to_string(i) + " holds" + text_of(other) + ", host 0" +
+                   text_of(first));
+  }
+}
+
+std::map<std::string, std::string> World::read_retained(std::size_t host) {
+  Client reader("reader" + (host == 0 ? "" : std::to_string(host)), mqtt::Version::V5);
+  reader.connect(*swarm_->node(host), reader.connect_fields());
   const auto run = [&] {
     do {
-      node_->settle(now_);
+      settle();
     } while (reader.read());
   };
   run();
@@ -356,7 +437,7 @@ std::map<std::string, std::string> World::read_retained() {
     }
   }
   reader.cut();
-  node_->settle(now_);
+  settle();
   return given;
 }
 
@@ -365,24 +446,24 @@ void World::let_expire() {
   std::uint32_t longest_s = 0;
   for (const auto& agent : agents_) {
     if (agent->expiry_s() > 1000 || agent->expiry_s() == 0) continue;
-    agent->go_away(now_);
+    agent->go_away(now_of(*agent));
     longest_s = std::max(longest_s, agent->expiry_s());
   }
   if (longest_s == 0) return;
-  node_->settle(now_);
+  settle();
   if (crash_rng_.below(2) == 0) {
     for (const auto& agent : agents_) agent->settled();
     crash();
-    restart();
+    restart_all();
     for (int i = 0; i < 50; ++i) calm_round();
     return;
   }
   advance(seconds(longest_s + 2));
-  node_->settle(now_);
+  settle();
   for (const auto& agent : agents_) {
     if (!agent->may_expire() || agent->expiry_s() > 1000) continue;
     oracles_->expired(agent->index());
-    agent->finish_up(*node_, now_);
+    agent->finish_up(*node_of(*agent), now_of(*agent));
   }
   for (int i = 0; i < 20; ++i) calm_round();
 }
@@ -390,34 +471,42 @@ void World::let_expire() {
 void World::leave_all() {
   let_expire();
   for (const auto& agent : agents_) {
-    agent->leave(*node_, now_);
-    node_->settle(now_);
-    agent->finish_up(*node_, now_);
-    node_->settle(now_);
-    agent->go_away(now_);
+    agent->leave(*node_of(*agent), now_of(*agent));
+    settle();
+    agent->finish_up(*node_of(*agent), now_of(*agent));
+    settle();
+    agent->go_away(now_of(*agent));
   }
-  node_->settle(now_);
-  node_->check_invariants();
+  settle();
+  swarm_->check_invariants();
+  // Members that part owe each other nothing more.
+  swarm_->tell_members(now_, false);
+  settle();
   // A disk that could not be read when a session ended, and a change of the number of shards, leave
   // records to the next start.
   if (!has_leftovers_) expect_empty();
-  crash(CrashKind::Process);
-  restart();
-  node_->settle(now_);
+  for (std::size_t i = 0; i < swarm_->size(); ++i) crash(i, CrashKind::Process);
+  restart_all();
+  settle();
   expect_empty();
 }
 
 void World::expect_empty() {
+  for (std::size_t i = 0; i < swarm_->size(); ++i) expect_empty(i);
+}
+
+void World::expect_empty(std::size_t host) {
+  const store::MemoryStore& store = *swarm_->host(host).store;
   const std::array kept = {
-      std::pair{"sessions", store_->count(store::Space::Session)},
-      std::pair{"queue records", store_->count(store::Space::Queue)},
-      std::pair{"message records", store_->count(store::Space::Message)},
-      std::pair{"subscriptions", node_->subscriptions().subscription_count()},
+      std::pair{"sessions", store.count(store::Space::Session)},
+      std::pair{"queue records", store.count(store::Space::Queue)},
+      std::pair{"message records", store.count(store::Space::Message)},
+      std::pair{"subscriptions", swarm_->node(host)->subscriptions().subscription_count()},
   };
   for (const auto& [what, count] : kept) {
     if (count != 0) {
       oracles_->fail("quiet: everybody has gone and " + std::to_string(count) + " " + what +
-                     " are left");
+                     " are left on host " + std::to_string(host));
     }
   }
 }
