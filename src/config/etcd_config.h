@@ -20,8 +20,8 @@ struct EtcdConfig {
   std::string directory = "./data/etcd";
   std::string host = "127.0.0.1";  // that of nodename, unless it is given
   std::string listen_address = "0.0.0.0";
-  std::uint16_t client_port = 44054;
-  std::uint16_t peer_port = 44055;
+  std::uint16_t client_port = 44055;
+  std::uint16_t peer_port = 44056;
   std::uint32_t voters = 0;  // 0: by the number of nodes
   Duration replace_after = seconds(300);
   std::uint64_t quota_bytes = 8ull << 30;

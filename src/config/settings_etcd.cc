@@ -32,9 +32,9 @@ constexpr Setting kEtcdSettings[] = {
      "Name or address by which the other nodes reach our own etcd. Empty: the HOST of nodename."},
     {"metadata.etcd.listen_address", Type::Text, "0.0.0.0", kCommented | kOurs, Built::Works,
      "IP address that our own etcd listens on. Only certificates of the cluster get in."},
-    {"metadata.etcd.client_port", Type::Int, "44054", kCommented | kOurs, Built::Works,
+    {"metadata.etcd.client_port", Type::Int, "44055", kCommented | kOurs, Built::Works,
      "Port of our own etcd for the nodes of the cluster.", "", Unit::None, 1, 65535},
-    {"metadata.etcd.peer_port", Type::Int, "44055", kCommented | kOurs, Built::Works,
+    {"metadata.etcd.peer_port", Type::Int, "44056", kCommented | kOurs, Built::Works,
      "Port of our own etcd for the etcd of other nodes.", "", Unit::None, 1, 65535},
     {"metadata.etcd.voters", Type::Int, "0", kCommented | kOurs, Built::Works,
      "How many nodes run an etcd that votes; 1, 3 or 5. The others are its clients. 0: both of two "

@@ -112,6 +112,8 @@ namespace vmq::core {
   X(SystemRuntime, "system_runtime", Counter, "milliseconds of CPU time")                         \
   X(SystemWallclock, "system_wallclock", Counter, "milliseconds since the start")                 \
   X(SystemUtilization, "system_utilization", Gauge, "percent of all cores used in this second")   \
+  X(NetsplitDetected, "netsplit_detected", Counter, "times that a member was missed")             \
+  X(NetsplitResolved, "netsplit_resolved", Counter, "times that all were there again")            \
   X(VmMemoryTotal, "vm_memory_total", Gauge, "bytes of memory of the process's own")
 
 // How long things take, measured by the shell on the shard's thread.
@@ -122,8 +124,6 @@ namespace vmq::core {
 
 // VerneMQ's names that count what a node of this kind has none of: always 0.
 #define VMQ_ZERO_COUNTERS(X)                                                        \
-  X("netsplit_detected", "times that the cluster was split")                        \
-  X("netsplit_resolved", "times that a split cluster was whole again")              \
   X("mqtt_connack_accepted_sent", "deprecated, see mqtt_connack_sent")              \
   X("mqtt_connack_unacceptable_protocol_sent", "deprecated, see mqtt_connack_sent") \
   X("mqtt_connack_identifier_rejected_sent", "deprecated, see mqtt_connack_sent")   \

@@ -21,6 +21,11 @@ std::vector<Issue> issues_of(const Facts& facts, const MetricSums& sums) {
     issues.push_back({true, "node_down", "Node " + member.node + " cannot be reached.",
                       "Look at that machine and at the network between the nodes."});
   }
+  if (!facts.has_majority()) {
+    issues.push_back({true, "no_majority", "This node does not reach the majority of its cluster.",
+                      "Until it does, the allow_*_during_netsplit keys say what clients may do. "
+                      "Look at the network between the nodes."});
+  }
   bool has_mqtt = false;
   for (const ListenerFacts& listener : facts.listeners()) {
     has_mqtt = has_mqtt || listener.type.starts_with("mqtt");

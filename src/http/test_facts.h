@@ -12,6 +12,7 @@ struct TestFacts {
   std::map<std::string, std::uint64_t, std::less<>> values;  // by metric name, first row of each
   std::vector<ListenerFacts> listeners = {{"mqtt", "default", "127.0.0.1", 1883, true, 3, 10, ""}};
   std::vector<MemberFacts> members = {{"n1@host", true}};
+  bool has_majority = true;
   std::int64_t now_ms = 1'000'000;
   core::HistogramSum histogram;
   Facts facts;
@@ -34,6 +35,7 @@ struct TestFacts {
     facts.histogram_of = [this](const core::MetricRow&) { return histogram; };
     facts.listeners = [this] { return listeners; };
     facts.members = [this] { return members; };
+    facts.has_majority = [this] { return has_majority; };
   }
   TestFacts(const TestFacts&) = delete;
   TestFacts& operator=(const TestFacts&) = delete;

@@ -182,8 +182,6 @@ void Cluster::tell(const Membership& membership) {
   const cluster::Members& members = membership.members();
   ClusterStatus status;
   status.trouble = membership.trouble();
-  status.netsplits_detected = membership.netsplits_detected();
-  status.netsplits_resolved = membership.netsplits_resolved();
   std::string trouble;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -193,6 +191,7 @@ void Cluster::tell(const Membership& membership) {
   if (!trouble.empty()) {
     log_.error("cluster_trouble", {{"reason", trouble}, {"effect", "this node is split off"}});
   }
+  node_.note_netsplits(membership.netsplits_detected(), membership.netsplits_resolved());
   const MembersSnapshot before = node_.members();
   if (*before == members || membership.standing() == cluster::Standing::Outside) return;
   const std::string record = cluster::to_text(members);

@@ -38,9 +38,6 @@ class Node;
 // Beside Node::members().
 struct ClusterStatus {
   std::string trouble;  // empty: all is well
-  // As VerneMQ counts: a member was missed, and all were there again.
-  std::uint64_t netsplits_detected = 0;
-  std::uint64_t netsplits_resolved = 0;
 };
 
 // Why the cluster is as it was: a word for scripts, a sentence for people.

@@ -285,6 +285,11 @@ Result<cluster::MemberAddress, std::string> Node::link_address() const {
                  " has no host behind an @, and its listener.vmq names no address");
 }
 
+void Node::note_netsplits(std::uint64_t detected, std::uint64_t resolved) {
+  values_.set(core::NodeValue::NetsplitDetected, detected);
+  values_.set(core::NodeValue::NetsplitResolved, resolved);
+}
+
 std::vector<std::optional<std::vector<LinkView>>> Node::links() {
   return ask_shards<std::vector<LinkView>>([](ShardThread& shard) { return shard.links(); },
                                            change_patience);

@@ -85,6 +85,8 @@ class Node {
   // Where other nodes reach this one: its running listener.vmqs, or else listener.vmq, with the
   // host of the nodename if it listens on all addresses. The error is a sentence.
   [[nodiscard]] Result<cluster::MemberAddress, std::string> link_address() const;
+  // For the metrics: how often a member was missed since the start, and all were there again.
+  void note_netsplits(std::uint64_t detected, std::uint64_t resolved);
   // How each shard sees its connections to other members; nothing of a shard that is too slow.
   std::vector<std::optional<std::vector<LinkView>>> links();
   // Asks another node and waits for its answer.

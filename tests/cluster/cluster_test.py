@@ -113,6 +113,10 @@ class ClusterTest(unittest.TestCase):
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def figure(self, node, name):
+        lines = self.done(node.admin("metrics", "show")).splitlines()
+        return sum(int(line.split()[-1]) for line in lines if f".{name} " in line)
+
     def assert_refused(self, answer, reason):
         code, text = answer
         self.assertEqual(code, 1, text)
@@ -132,6 +136,8 @@ class ClusterTest(unittest.TestCase):
         status = json.loads(self.get(first, "status.json")[1])[0][first.name]
         self.assertEqual(status["mystatus"], [{first.name: True, second.name: False,
                                                third.name: True}])
+        self.assertEqual(self.figure(first, "netsplit_detected"),
+                         self.figure(first, "netsplit_resolved") + 1)
         self.assertEqual(self.publish(first, "t/2", "message-two"), 0)
         self.until(True, lambda: "message-two" in heard.text())
 
@@ -141,6 +147,8 @@ class ClusterTest(unittest.TestCase):
         self.until(0, lambda: self.publish(second, "t/3", "message-three"))
         self.until(True, lambda: "message-three" in heard.text())
         self.until(200, lambda: self.get(first, "health/listeners_full_cluster")[0])
+        self.assertEqual(self.figure(first, "netsplit_detected"),
+                         self.figure(first, "netsplit_resolved"))
 
     def absent_client(self, node, name, topic):
         subprocess.run(["mosquitto_sub", "-p", str(node.mqtt), "-i", name, "-c", "-q", "1",
