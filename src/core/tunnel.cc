@@ -72,6 +72,8 @@ Taken Shard::on_tunnel_bytes(std::uint32_t slot, ByteView bytes) {
     conn.is_paused = true;
     return {0, 0, true};
   }
+  // Going on after a pause may find nothing kept back.
+  if (bytes.empty()) return {};
   std::memcpy(reserve(conn.tunnel.slot(), bytes.size()), bytes.data(), bytes.size());
   return {bytes.size(), 0, false};
 }
