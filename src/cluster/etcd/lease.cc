@@ -29,7 +29,8 @@ void LeaseKeeper::on_lost(LeaseId lease) {
 void LeaseKeeper::lose() {
   revokes_.push_back(std::exchange(lease_, 0));
   until_ = {};
-  renewal_.reset();
+  // Nobody else would end a renewal that was answered already.
+  if (std::exchange(renewal_, std::nullopt)) is_renewing_ = false;
   mailbox_.set_lease(serial_, 0, {}, Mailbox::LeaseChange::Lost);
 }
 
