@@ -238,6 +238,7 @@ struct ListenerConfig {
   bool is_domain_socket = false;
 
   std::uint32_t connections_max = 10000;  // max_connections; kNoLimit for infinity
+  std::uint32_t connect_rate_max = 0;     // max_connect_rate, a second; 0: no limit
   std::uint32_t acceptors = 10;           // nr_of_acceptors: accepted, our reactor needs none
   std::string mountpoint;                 // empty: the default mountpoint
   Duration connection_lifetime_max;       // 0: for ever

@@ -142,6 +142,7 @@ void read_xff(Options& options, XffConfig& xff) {
 
 void read_options(Options& options, ListenerConfig& listener) {
   listener.connections_max = options.count("max_connections", listener.connections_max);
+  listener.connect_rate_max = options.count("max_connect_rate", 0);
   listener.acceptors = options.count("nr_of_acceptors", listener.acceptors);
   const std::string mountpoint = options.text("mountpoint", "off");
   listener.mountpoint = mountpoint == "off" ? std::string() : mountpoint;

@@ -36,6 +36,7 @@ TEST(Listeners, an_address_line_makes_one) {
 TEST(Listeners, without_options_have_the_contracts_defaults) {
   const ListenerConfig listener = only("");
   EXPECT_EQ(listener.connections_max, 10000u);
+  EXPECT_EQ(listener.connect_rate_max, 0u);
   EXPECT_EQ(listener.acceptors, 10u);
   EXPECT_EQ(listener.mountpoint, "");
   EXPECT_EQ(listener.connection_lifetime_max, seconds(0));
@@ -61,6 +62,13 @@ TEST(Listeners, the_nearest_level_counts) {
   EXPECT_EQ(only(name + kind + root).connections_max, 3u);
   EXPECT_EQ(only("listener.ssl.max_connections = 2\n").connections_max, 10000u);
   EXPECT_EQ(only("listener.tcp.b.max_connections = 2\n").connections_max, 10000u);
+}
+
+TEST(Listeners, a_rate_of_connections_is_of_a_kind_or_of_one_listener) {
+  EXPECT_EQ(only("listener.tcp.max_connect_rate = 5\n").connect_rate_max, 5u);
+  EXPECT_EQ(only("listener.tcp.max_connect_rate = 5\nlistener.tcp.a.max_connect_rate = 0\n")
+                .connect_rate_max,
+            0u);
 }
 
 TEST(Listeners, minus_one_means_not_set_here) {

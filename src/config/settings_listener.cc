@@ -23,6 +23,10 @@ constexpr ListenerRow kRows[] = {
     {"max_connections", Type::Int, "10000", kAll, "-1", kAll, "-1", kWorks,
      "How many connections the listener holds at a time. More are closed at once.", "infinity",
      kCount, -1},
+    {"max_connect_rate", Type::Int, kUnset, kMqtt, "0", kMqtt, kUnset, kWorks,
+     "Connections that the listener takes in a second. What comes above is answered with CONNACK "
+     "0x9F (3 before MQTT 5) and closed; a TLS handshake has taken place by then. 0 sets no limit.",
+     kWords, kCount, 0, 1'000'000, kOurs},
     {"nr_of_acceptors", Type::Int, "10", kMqtt, "-1", kMqtt, "-1", kIgnored,
      "Number of accepting tasks. One reactor a shard accepts here.", kWords, kCount, -1},
     {"nr_of_acceptors", Type::Int, kUnset, "vmq vmqs http https", "10", "vmq vmqs http https", "10",
@@ -75,7 +79,8 @@ constexpr ListenerRow kRows[] = {
      "Protocol levels that are taken: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0, 131 and 132 are 3.1 and "
      "3.1.1 from a bridge."},
     {"forward_connection_opts", Type::Flag, kUnset, kMqtt, "off", kMqtt, kUnset, kNotBuilt,
-     "Tells authentication plugins about the listener and the client certificate."},
+     "Tells the hooks of webhooks and scripts about the listener and the client certificate when a "
+     "client logs in. Without such hooks nobody sees it; the built-in plugins do not ask for it."},
     {"config_mod", Type::Atom, kUnset, kNowhere, kUnset, kWeb, "vmq_http_config", kIgnored,
      "Erlang module that configures the HTTP server."},
     {"config_fun", Type::Atom, kUnset, kNowhere, kUnset, kWeb, "config", kIgnored,

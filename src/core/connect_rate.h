@@ -1,7 +1,8 @@
 // How many connections one address may make in a second: a bucket of tokens for each address that
 // has connected lately. A shard sees its part of an address's connections only, and fills its
 // buckets with its part of the rate; each holds a whole second's worth, so that chance in who gets
-// which connection refuses nobody.
+// which connection refuses nobody. The rate of a listener is kept in the same way, with its name in
+// place of an address.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,9 @@
 #include "base/time.h"
 
 namespace vmq::core {
+
+// What a new connection is too many of.
+enum class AboveRate : std::uint8_t { No, Address, Listener };
 
 class ConnectRate {
  public:

@@ -47,11 +47,8 @@ ConnId Shard::accept(ConnInfo info) {
   sweep_timers();
   if (!info.is_moved && !info.link) {
     counters_.count(Plain::SocketOpen);
-    const std::uint32_t per_second = config().node.connect_rate_per_address;
-    conn.is_above_rate =
-        per_second != config::kNoLimit &&
-        !connect_rate_.take(address_of(conn.peer), per_second,
-                            static_cast<std::uint32_t>(shared_.counters.size()), now_.instant);
+    conn.above_rate = judge_rate(conn);
+    if (conn.above_rate != AboveRate::No) counters_.count(Plain::ConnectRateExceeded);
   }
   conn.is_tunnelled = info.is_tunnelled;
   if (info.link && (info.link->kind == LinkKind::Stream || info.link->is_outbound)) {
@@ -71,6 +68,22 @@ ConnId Shard::accept(ConnInfo info) {
   timers_.add(now_.instant + config().session.connect_timeout,
               {TimerKind::Connect, slot, conn.incarnation});
   return id_of(conn, slot);
+}
+
+// An address that is above its rate takes nothing of what the listener has for others.
+AboveRate Shard::judge_rate(const Connection& conn) {
+  const auto shards = static_cast<std::uint32_t>(shared_.counters.size());
+  const std::uint32_t of_address = config().node.connect_rate_per_address;
+  if (of_address != config::kNoLimit &&
+      !connect_rate_.take(address_of(conn.peer), of_address, shards, now_.instant)) {
+    return AboveRate::Address;
+  }
+  const config::ListenerConfig& door = listener(conn);
+  if (door.connect_rate_max == 0) return AboveRate::No;
+  const std::string name = std::to_string(static_cast<int>(door.kind)) + door.name;
+  return listener_rate_.take(name, door.connect_rate_max, shards, now_.instant)
+             ? AboveRate::No
+             : AboveRate::Listener;
 }
 
 Gauge Shard::active_gauge_of(const Connection& conn) const {

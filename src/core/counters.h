@@ -19,6 +19,7 @@ namespace vmq::core {
   X(SocketOpen, "socket_open", "connections accepted")                                        \
   X(SocketClose, "socket_close", "connections closed")                                        \
   X(SocketCloseTimeout, "socket_close_timeout", "connections closed for want of a CONNECT")   \
+  X(ConnectRateExceeded, "socket_connect_rate_exceeded", "connections above a rate limit")    \
   X(SocketError, "socket_error", "connections ended by a socket error")                       \
   X(BytesReceived, "bytes_received", "bytes read from clients")                               \
   X(BytesSent, "bytes_sent", "bytes written to clients")                                      \

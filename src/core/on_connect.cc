@@ -60,6 +60,10 @@ mqtt::ConnackFields connack_fields(const Connection& conn, const config::Session
   return fields;
 }
 
+std::string_view text_of(AboveRate above) {
+  return above == AboveRate::Address ? "too many from this address" : "too many on this listener";
+}
+
 }  // namespace
 
 Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteView body) {
@@ -85,9 +89,9 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
   }
   decoded->user_name = user_name_of(conn, *decoded);
   const mqtt::ConnectView& connect = *decoded;
-  if (conn.is_above_rate) {
+  if (conn.above_rate != AboveRate::No) {
     counters_.count(PerVersion::ConnectReceived, conn.is_v5());
-    refuse_connect(slot, ReasonCode::ConnectionRateExceeded, true, "too many from this address");
+    refuse_connect(slot, ReasonCode::ConnectionRateExceeded, true, text_of(conn.above_rate));
     return done;
   }
   if (hand_over_to_home(slot, connect.client_id)) return {0, 0, true};

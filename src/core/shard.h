@@ -27,6 +27,7 @@
 #include "core/journal.h"
 #include "core/limits.h"
 #include "core/link_frame.h"
+#include "core/node_shared.h"
 #include "core/on_command.h"
 #include "core/publication.h"
 #include "core/shard_core.h"
@@ -41,18 +42,6 @@
 #include "topic/validate.h"
 
 namespace vmq::core {
-
-using ConfigSnapshot = std::shared_ptr<const config::Config>;
-
-// What all shards of a node share. Outlives them.
-struct NodeShared {
-  ConfigSnapshot config;  // at the start
-  topic::SubscriptionIndex& subscriptions;
-  topic::RetainedIndex& retained;
-  std::vector<Counters>& counters;     // one a shard; its size is the number of shards
-  HashKey home_key;                    // which shard a client id lives on
-  const NodeValues* values = nullptr;  // null where there is no shell
-};
 
 struct ShardSetup {
   NodeShared& shared;
@@ -585,6 +574,7 @@ class Shard {
   }
   Counters& counters() { return counters_; }
   const config::Config& config() const { return *config_; }
+  AboveRate judge_rate(const Connection& conn);
   const config::ListenerConfig& listener(const Connection& conn) const {
     return config_->listeners[conn.listener];
   }
@@ -601,7 +591,8 @@ class Shard {
   std::vector<HookChain> listener_hooks_;
   Rng rng_;
   Counters& counters_;
-  ConnectRate connect_rate_;
+  ConnectRate connect_rate_;   // by address
+  ConnectRate listener_rate_;  // by the listener's kind and name
   Now now_;
 
   std::vector<std::unique_ptr<Connection>> connections_;

@@ -17,6 +17,7 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
       rng_(setup.rng),
       counters_(setup.shared.counters[setup.shard]),
       connect_rate_(setup.shared.home_key),
+      listener_rate_(setup.shared.home_key),
       now_(setup.now),
       journal_(std::move(recovered.journal),
                setup.shared.config->message_store.recent_bytes / setup.shared.counters.size()),

@@ -11,6 +11,7 @@
 #include "base/ring.h"
 #include "base/time.h"
 #include "cluster/members.h"
+#include "core/connect_rate.h"
 #include "core/hooks.h"
 #include "core/ids.h"
 #include "core/journal.h"
@@ -79,8 +80,8 @@ struct Connection {
   bool has_verdict = false;
   bool is_touched = false;
   bool is_paused = false;
-  bool is_above_rate = false;  // its address has made too many: CONNECT is refused
-  bool is_bridge = false;      // level 131 or 132: retain flags pass through, no echo
+  AboveRate above_rate = AboveRate::No;  // other than No: CONNECT is refused
+  bool is_bridge = false;                // level 131 or 132: retain flags pass through, no echo
   bool has_retained_jobs = false;
   bool is_retained_ready = false;  // in Shard::retained_ready_
   bool request_problem_information = true;

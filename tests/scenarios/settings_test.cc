@@ -291,6 +291,29 @@ TEST_P(Settings, connections_above_the_rate_of_their_address_are_refused_with_it
   EXPECT_EQ(old.connack, ReasonCode::Success);
 }
 
+TEST_P(Settings, connections_above_the_rate_of_their_listener_are_refused_with_its_reason) {
+  options.config.listeners.emplace_back().connect_rate_max = 4;
+  restart();
+  const std::size_t shards = node->shard_count();
+  std::size_t let_in = 0;
+  for (std::size_t i = 0; i < 10 * shards; ++i) {
+    Client& one = client("c" + std::to_string(i));
+    one.connect(*node, one.connect_fields());
+    run();
+    if (one.connack == ReasonCode::Success) ++let_in;
+    if (one.connack == ReasonCode::Success) continue;
+    EXPECT_EQ(one.connack, ReasonCode::ConnectionRateExceeded);
+    EXPECT_FALSE(one.is_open());
+  }
+  EXPECT_GE(let_in, 4u);
+  EXPECT_LE(let_in, 4 * shards);
+  pass(seconds(static_cast<std::int64_t>(shards)));
+  Client& later = client("later");
+  later.connect(*node, later.connect_fields());
+  run();
+  EXPECT_EQ(later.connack, ReasonCode::Success);
+}
+
 TEST_P(Settings, a_stopping_node_names_the_other_server) {
   options.config.node.server_reference = "other.example:1883";
   restart();
