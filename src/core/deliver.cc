@@ -216,11 +216,18 @@ bool Shard::make_room(Session& session) {
   if (session.durable != nullptr) {
     waiting -= std::min<std::size_t>(waiting, session.durable->drops_owed);
   }
-  if (session.is_online() && is_long(waiting)) slow_publisher(session);
+  const bool too_many = count_max != config::kNoLimit && waiting >= count_max + inflight_room;
+  if (session.is_online()) {
+    if (!is_long(waiting)) {
+      session.was_waited_for_in_vain = false;
+    } else if (!too_many || !session.was_waited_for_in_vain || session.slowed != nullptr) {
+      // Each wait lets in what is on its way meanwhile: no further one begins for a queue that is
+      // full, which would grow past its bound.
+      slow_publisher(session);
+    }
+  }
   // While its publishers are being stopped, what is on its way from them still finds room.
-  const bool too_many = count_max != config::kNoLimit && session.slowed == nullptr &&
-                        waiting >= count_max + inflight_room;
-  const bool full = too_many || queue.bytes() > limits.bytes_max;
+  const bool full = (too_many && session.slowed == nullptr) || queue.bytes() > limits.bytes_max;
   if (!full) return true;
   count_lost(session, Plain::QueueMessageDrop);
   if (limits.order == config::QueueOrder::Fifo || count_max == 0) return false;

@@ -114,6 +114,7 @@ void Shard::go_offline(Session& session, bool with_will) {
   connections_[slot]->session = no_slot;
   session.conn = ConnId{};
   release_publishers(session);
+  session.was_waited_for_in_vain = false;
   counters_.lower(active_gauge_of(*connections_[slot]));
   session.disconnected_at = now_.wall;
   if (!with_will) session.will.reset();

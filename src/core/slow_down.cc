@@ -2,7 +2,8 @@
 // dropped. When the queue of a connected session is half full, whoever publishes to it is not read
 // from until half of that is gone again. A subscriber costs others a quarter of a second at most:
 // after that its publishers go on, its queue fills, and what does not fit is dropped by policy. So
-// a burst loses nothing, and a reader that is stuck costs itself.
+// a burst loses nothing, and a reader that is stuck costs itself. Nobody waits for a queue that is
+// still full from the last time: it keeps to its bound.
 #include <algorithm>
 
 #include "core/shard.h"
@@ -54,6 +55,7 @@ void Shard::lose_patience(Session& session) {
   // The timer of an earlier wait has fired.
   if (session.slowed == nullptr || now_.instant - session.slowed_since < patience) return;
   session.no_patience_until = now_.instant + no_patience;
+  session.was_waited_for_in_vain = true;
   release_publishers(session);
 }
 

@@ -186,6 +186,7 @@ struct Session {
   std::unique_ptr<std::vector<Publisher>> slowed;  // who waits until this session has read on
   Instant slowed_since{0};
   Instant no_patience_until{0};
+  bool was_waited_for_in_vain = false;  // and its queue has been long ever since
   std::vector<std::uint16_t> inbound_qos2;  // packet ids received and not yet released, sorted
   HookMemory hook_memory;
   std::unique_ptr<Will> will;

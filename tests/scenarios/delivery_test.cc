@@ -198,6 +198,31 @@ TEST_P(Delivery, a_subscriber_that_is_stuck_does_not_stop_its_publishers_for_lon
   EXPECT_EQ(pub.acks.size(), 200u);
 }
 
+TEST_P(Delivery, a_queue_that_stays_full_keeps_to_its_bound_however_long_that_lasts) {
+  options.config.queue.online_max = 20;
+  options.config.session.inflight_max = 4;
+  crash();
+  Client& stuck = online("stuck");
+  stuck.answers = false;
+  stuck.subscribe("t", 1);
+  Client& pub = online("pub");
+  // Some come while publishers are not waited for, then there are pauses longer than that.
+  for (int i = 0; i < 100; ++i) {
+    pub.publish("t", std::to_string(i), 1);
+    pass(i % 10 < 5 ? milliseconds(300) : seconds(3));
+  }
+  EXPECT_EQ(pub.acks.size(), 100u);
+  stuck.answers = true;
+  for (const Received& message : std::vector<Received>(stuck.received)) {
+    stuck.send_ack(mqtt::PacketType::Puback, message.packet_id);
+  }
+  run();
+  EXPECT_EQ(stuck.received.size(), 24u);  // the window and the queue
+  pub.publish("t", "x", 1);
+  run();
+  EXPECT_EQ(stuck.received.size(), 25u);
+}
+
 TEST_P(Delivery, a_will_is_published_when_the_connection_breaks_and_not_after_disconnect) {
   Client& sub = online("sub");
   sub.subscribe("will/#", 1);
