@@ -106,6 +106,7 @@ class Node {
   std::uint64_t digest() const { return digest_; }
   std::uint64_t counted(core::Plain which) const;
   std::uint64_t value_of(const core::MetricRow& row) const { return core::value_of(row, *shared_); }
+  void reset_counters() { core::reset_counters(*shared_); }
   topic::RetainedIndex& retained() { return *retained_; }
   topic::SubscriptionIndex& subscriptions() { return *subscriptions_; }
 

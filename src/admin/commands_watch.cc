@@ -43,9 +43,10 @@ constexpr Command kRows[] = {
      .detail = "  vmq-admin metrics show --mqtt_version=5 --aggregate=false"},
     {.words = "metrics reset",
      .effect = Effect::Changes,
-     .prose = "Lets every counter start at 0 again, where this tool shows them.",
-     .detail = "What is exported to monitoring goes on counting: a counter there never goes "
-               "backwards."},
+     .prose = "Lets every counter and histogram start at 0 again: here, in /metrics, for Graphite "
+              "and below $SYS.",
+     .detail = "Gauges stay, and so do the system_ counters. To Prometheus it looks like a restart "
+               "of the node, which its rates allow for."},
     {.words = "trace client",
      .prose = "Shows every packet of a client as it comes and goes, until Ctrl-C.",
      .args = kTraceArgs,

@@ -79,19 +79,6 @@ std::vector<MetricValue> read_metrics(const node::Node& node) {
   return values;
 }
 
-std::vector<MetricValue> since(std::vector<MetricValue> now,
-                               const std::vector<MetricValue>& before) {
-  for (std::size_t i = 0; i < now.size() && i < before.size(); ++i) {
-    MetricValue& value = now[i];
-    if (value.row->kind == MetricKind::Counter) {
-      value.value -= std::min(value.value, before[i].value);
-    } else if (value.row->kind == MetricKind::Histogram) {
-      value.histogram = value.histogram.since(before[i].histogram);
-    }
-  }
-  return now;
-}
-
 std::string metrics_text(const std::vector<MetricValue>& values, const MetricsForm& form) {
   std::vector<MetricValue> shown;
   for (const MetricValue& value : values) {

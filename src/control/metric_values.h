@@ -21,9 +21,6 @@ struct MetricValue {
 
 // Every row of the table, in its order.
 std::vector<MetricValue> read_metrics(const node::Node& node);
-// What was counted since `before`; gauges stay as they are.
-std::vector<MetricValue> since(std::vector<MetricValue> now,
-                               const std::vector<MetricValue>& before);
 
 struct LabelFilter {
   std::string name;

@@ -74,14 +74,5 @@ TEST(MetricsText, a_histogram_counts_up_to_each_bound) {
             "histogram.took_sum = 7000077");
 }
 
-TEST(MetricsText, after_a_reset_counters_start_at_0_and_gauges_stay) {
-  std::vector<MetricValue> now = values();
-  now[0].value = 10;
-  EXPECT_EQ(metrics_text(since(now, values()), {}),
-            "counter.socket_open = 7\n"
-            "counter.sent = 0\n"
-            "gauge.now = 7");
-}
-
 }  // namespace
 }  // namespace vmq::control

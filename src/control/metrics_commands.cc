@@ -1,4 +1,3 @@
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,10 +9,6 @@ namespace {
 
 using admin::Answer;
 using admin::Invocation;
-
-// What was counted before the last reset. Monitoring goes on seeing the whole, since a counter
-// that goes backwards there looks like a restart.
-using Before = std::vector<MetricValue>;
 
 constexpr std::string_view labels[] = {"mqtt_version", "reason_code", "return_code", "group"};
 
@@ -39,19 +34,14 @@ MetricsForm form_of(const Invocation& invocation) {
   return form;
 }
 
-Answer show(Context& context, const Invocation& invocation, const Before& before) {
-  return Answer::text(metrics_text(since(read_metrics(context.node), before), form_of(invocation)));
-}
-
 }  // namespace
 
 void bind_metrics_commands(Handlers& handlers) {
-  const auto before = std::make_shared<Before>();  // of both handlers, which run one at a time
-  handlers["metrics show"] = [before](Context& context, const Invocation& invocation) {
-    return show(context, invocation, *before);
+  handlers["metrics show"] = [](Context& context, const Invocation& invocation) {
+    return Answer::text(metrics_text(read_metrics(context.node), form_of(invocation)));
   };
-  handlers["metrics reset"] = [before](Context& context, const Invocation&) {
-    *before = read_metrics(context.node);
+  handlers["metrics reset"] = [](Context& context, const Invocation&) {
+    context.node.reset_counters();
     return Answer::done();
   };
 }

@@ -199,4 +199,11 @@ struct NodeValues {
   }
 };
 
+// What had been counted at the last reset, of all shards together: whoever shows a counter takes it
+// off, and shards count on without knowing. Written by the control thread only, read by anybody.
+struct CounterBase {
+  Counters counters;
+  NodeValues values;
+};
+
 }  // namespace vmq::core

@@ -4,6 +4,11 @@
 
 namespace vmq::core {
 
+void Histogram::set(const HistogramSum& to) {
+  for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i].set(to.buckets[i]);
+  sum_.set(to.sum);
+}
+
 void HistogramSum::add(const Histogram& histogram) {
   for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] += histogram.bucket(i);
   sum += histogram.sum();
@@ -11,8 +16,10 @@ void HistogramSum::add(const Histogram& histogram) {
 
 HistogramSum HistogramSum::since(const HistogramSum& before) const {
   HistogramSum difference = *this;
-  for (std::size_t i = 0; i < buckets.size(); ++i) difference.buckets[i] -= before.buckets[i];
-  difference.sum -= before.sum;
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    difference.buckets[i] -= std::min(buckets[i], before.buckets[i]);
+  }
+  difference.sum -= std::min(sum, before.sum);
   return difference;
 }
 

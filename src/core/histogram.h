@@ -21,6 +21,8 @@ inline constexpr std::size_t histogram_buckets = histogram_bounds.size() + 1;
 // The bounds that metrics show: every fifth.
 inline constexpr std::size_t histogram_decade = 5;
 
+struct HistogramSum;
+
 // Counted by one thread, read by any.
 class Histogram {
  public:
@@ -32,6 +34,8 @@ class Histogram {
   }
   std::uint64_t bucket(std::size_t index) const { return buckets_[index].value(); }
   std::uint64_t sum() const { return sum_.value(); }
+  // REQUIRES: nobody records here.
+  void set(const HistogramSum& to);
 
  private:
   std::array<Counter, histogram_buckets> buckets_;
@@ -44,7 +48,7 @@ struct HistogramSum {
   std::uint64_t sum = 0;                                   // microseconds
 
   void add(const Histogram& histogram);
-  // What came since `before`. REQUIRES: an earlier look at the same.
+  // What came since `before`, an earlier look at the same. What was set back meanwhile gives 0.
   HistogramSum since(const HistogramSum& before) const;
   std::uint64_t count() const;
   // How many took no longer than the bound of this decade: 10, 100 … 1000000.

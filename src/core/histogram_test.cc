@@ -49,5 +49,18 @@ TEST(Histogram, two_looks_tell_what_came_between) {
   EXPECT_EQ(between.quantile(0.5), 1000u);
 }
 
+TEST(Histogram, what_was_set_back_between_two_looks_gives_nothing) {
+  Histogram histogram;
+  histogram.record(5);
+  histogram.record(700);
+  const HistogramSum before = look(histogram);
+  histogram.set({});
+  histogram.record(700);
+  const HistogramSum between = look(histogram).since(before);
+  EXPECT_EQ(between.count(), 0u);
+  EXPECT_EQ(between.sum, 0u);
+  EXPECT_EQ(look(histogram).count(), 1u);
+}
+
 }  // namespace
 }  // namespace vmq::core

@@ -1,11 +1,12 @@
 #include "core/metrics.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "base/expect.h"
 #include "core/counters.h"
-#include "core/shard.h"
+#include "core/node_shared.h"
 
 namespace vmq::core {
 
@@ -165,11 +166,56 @@ std::uint64_t value_of_index(OfIndex which, const NodeShared& node) {
   VMQ_EXPECT(false);
 }
 
-template <typename Pick>
-std::uint64_t sum(const NodeShared& node, Pick pick) {
+// Where a block of counters has the row's; null of a row that is not counted there. Counter is
+// const where the block is.
+template <typename Block>
+auto counter_in(const MetricRow& row, Block& block) -> decltype(&block.plain[0]) {
+  switch (row.source) {
+    case Source::Plain:
+      return &block.plain[row.index];
+    case Source::Version3:
+      return &block.version[row.index][0];
+    case Source::Version5:
+      return &block.version[row.index][1];
+    case Source::Reason:
+      return &block.reasons[row.index];
+    case Source::Gauge:
+      return &block.gauges[row.index];
+    default:
+      return nullptr;
+  }
+}
+
+// Null of a row that no reset sets back.
+template <typename Base>
+auto base_of(const MetricRow& row, Base& base) -> decltype(&base.values.values[0]) {
+  if (row.kind != MetricKind::Counter || row.name.starts_with("system_")) return nullptr;
+  if (row.source == Source::Node) return &base.values.values[row.index];
+  return counter_in(row, base.counters);
+}
+
+// Since the start of the process.
+std::uint64_t total_of(const MetricRow& row, const NodeShared& node) {
+  switch (row.source) {
+    case Source::Node:
+      return node.values == nullptr ? 0 : node.values->values[row.index].value();
+    case Source::Index:
+      return value_of_index(static_cast<OfIndex>(row.index), node);
+    case Source::Timing:
+    case Source::Zero:
+      return 0;
+    default:
+      break;
+  }
   std::uint64_t total = 0;
-  for (const Counters& counters : node.counters) total += pick(counters).value();
+  for (const Counters& block : node.counters) total += counter_in(row, block)->value();
   return total;
+}
+
+HistogramSum total_histogram_of(const MetricRow& row, const NodeShared& node) {
+  HistogramSum sum;
+  for (const Counters& block : node.counters) sum.add(block.timings[row.index]);
+  return sum;
 }
 
 }  // namespace
@@ -180,35 +226,28 @@ std::span<const MetricRow> metric_rows() {
 }
 
 std::uint64_t value_of(const MetricRow& row, const NodeShared& node) {
-  const std::size_t at = row.index;
-  switch (row.source) {
-    case Source::Plain:
-      return sum(node, [at](const Counters& c) -> const Counter& { return c.plain[at]; });
-    case Source::Version3:
-      return sum(node, [at](const Counters& c) -> const Counter& { return c.version[at][0]; });
-    case Source::Version5:
-      return sum(node, [at](const Counters& c) -> const Counter& { return c.version[at][1]; });
-    case Source::Reason:
-      return sum(node, [at](const Counters& c) -> const Counter& { return c.reasons[at]; });
-    case Source::Gauge:
-      return sum(node, [at](const Counters& c) -> const Counter& { return c.gauges[at]; });
-    case Source::Node:
-      return node.values == nullptr ? 0 : node.values->values[at].value();
-    case Source::Index:
-      return value_of_index(static_cast<OfIndex>(at), node);
-    case Source::Timing:
-      return histogram_of(row, node).count();
-    case Source::Zero:
-      break;
-  }
-  return 0;
+  if (row.source == Source::Timing) return histogram_of(row, node).count();
+  const Counter* base = base_of(row, *node.base);
+  const std::uint64_t before = base == nullptr ? 0 : base->value();
+  const std::uint64_t total = total_of(row, node);
+  return total - std::min(total, before);
 }
 
 HistogramSum histogram_of(const MetricRow& row, const NodeShared& node) {
   VMQ_EXPECT(row.source == Source::Timing);
-  HistogramSum sum;
-  for (const Counters& counters : node.counters) sum.add(counters.timings[row.index]);
-  return sum;
+  HistogramSum before;
+  before.add(node.base->counters.timings[row.index]);
+  return total_histogram_of(row, node).since(before);
+}
+
+void reset_counters(NodeShared& node) {
+  for (const MetricRow& row : metric_rows()) {
+    if (row.source == Source::Timing) {
+      node.base->counters.timings[row.index].set(total_histogram_of(row, node));
+    } else if (Counter* base = base_of(row, *node.base); base != nullptr) {
+      base->set(total_of(row, node));
+    }
+  }
 }
 
 std::string_view reason_label(std::uint8_t code, bool is_disconnect) {

@@ -46,11 +46,16 @@ struct MetricRow {
 // Rows of one name stand side by side. Made at the first call, then constant.
 std::span<const MetricRow> metric_rows();
 
-// Added up over the shards; of a histogram how many were counted. Safe to call from any thread.
+// Added up over the shards, since the last reset; of a histogram how many were counted. Safe to
+// call from any thread.
 std::uint64_t value_of(const MetricRow& row, const NodeShared& node);
 
 // REQUIRES: a row of a histogram. Safe to call from any thread.
 HistogramSum histogram_of(const MetricRow& row, const NodeShared& node);
+
+// Counters and histograms start at 0 again, for whoever shows them. Gauges stay, and so does what
+// the operating system counts of the process. REQUIRES: always the same thread.
+void reset_counters(NodeShared& node);
 
 // The reason code as VerneMQ's labels name it; of DISCONNECT 0x00 is normal_disconnect.
 std::string_view reason_label(std::uint8_t code, bool is_disconnect);

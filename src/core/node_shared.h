@@ -22,6 +22,7 @@ struct NodeShared {
   std::vector<Counters>& counters;     // one a shard; its size is the number of shards
   HashKey home_key;                    // which shard a client id lives on
   const NodeValues* values = nullptr;  // null where there is no shell
+  std::unique_ptr<CounterBase> base = std::make_unique<CounterBase>();
 };
 
 }  // namespace vmq::core

@@ -62,6 +62,7 @@ class Node {
   }
   store::StoreHealth store_health() const { return store_->health(); }
   std::uint64_t value_of(const core::MetricRow& row) const { return core::value_of(row, *shared_); }
+  void reset_counters() { core::reset_counters(*shared_); }
   core::HistogramSum histogram_of(const core::MetricRow& row) const {
     return core::histogram_of(row, *shared_);
   }

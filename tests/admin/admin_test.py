@@ -235,6 +235,8 @@ class AdminTest(unittest.TestCase):
         self.assertEqual(run(node, "metrics", "reset").stdout, "Done\n")
         result = run(node, "metrics", "show")
         self.assertIn("\ncounter.mqtt_connect_received = 0\n", result.stdout)
+        self.assertIn("\ncounter.mqtt_publish_received = 0\n", result.stdout)
+        self.assertRegex(result.stdout, r"\ncounter\.system_wallclock = [1-9]\d*\n")
 
     def test_a_log_level_changes_at_once(self):
         node = self.node()

@@ -186,6 +186,20 @@ class Pages(Case):
             order = [buckets[le] for le in sorted(buckets, key=float)]
             self.assertEqual(order, sorted(order), name)
 
+    def test_a_reset_of_the_metrics_is_seen_here_too(self):
+        def value(name):
+            found = re.search(rb'^%s\{node="web@127.0.0.1"\} (\d+)$' % name,
+                              self.ask("/metrics")[1], re.M)
+            return int(found.group(1))
+        with self.client("reset", clean=True):
+            self.assertGreater(value(b"vernemq_socket_open"), 0)
+            self.assertEqual(self.node.admin("metrics", "reset"), "Done")
+            self.assertEqual(value(b"vernemq_socket_open"), 0)
+            self.assertGreater(value(b"vernemq_total_active_connections"), 0)
+            self.assertGreater(value(b"vernemq_system_wallclock"), 0)
+        with self.client("reset", clean=True):
+            self.assertEqual(value(b"vernemq_socket_open"), 1)
+
     def test_methods_and_unknown_paths(self):
         self.assertEqual(self.ask("/nothing")[:2], (404, b""))
         self.assertEqual(self.ask("/metrics", "DELETE")[0], 405)

@@ -188,5 +188,33 @@ TEST_P(Metrics, sys_adds_the_labels_of_a_metric_up) {
   EXPECT_EQ(seen["$SYS/n/turn/microseconds/bucket/inf"], "0");
 }
 
+TEST_P(Metrics, a_reset_lets_counters_start_at_0_and_leaves_gauges) {
+  options.config.systree.enabled = true;
+  options.config.node.name = "n";
+  crash();
+  Client& watcher = online("watcher");
+  online("old", mqtt::Version::V311);
+  node->reset_counters();
+  for (const MetricRow& row : core::metric_rows()) {
+    if (row.kind != core::MetricKind::Counter) continue;
+    EXPECT_EQ(node->value_of(row), 0u) << text_of(row);
+  }
+  EXPECT_EQ(values()["total_active_connections"], 2u);
+  EXPECT_EQ(values()["queue_processes"], 2u);
+
+  watcher.subscribe("$SYS/#", 0);
+  run();
+  EXPECT_EQ(values()["mqtt_subscribe_received mqtt_version=5"], 1u);
+  pass(options.config.systree.interval);
+  std::map<std::string, std::string> seen;
+  for (const Received& message : watcher.received) seen[message.topic] = message.payload;
+  EXPECT_EQ(seen["$SYS/n/mqtt/connack/sent"], "0");
+  EXPECT_EQ(seen["$SYS/n/mqtt/subscribe/received"], "1");
+  EXPECT_EQ(seen["$SYS/n/total/active/connections"], "2");
+
+  node->reset_counters();
+  EXPECT_EQ(values()["mqtt_subscribe_received mqtt_version=5"], 0u);
+}
+
 }  // namespace
 }  // namespace vmq::sim
