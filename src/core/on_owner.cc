@@ -58,9 +58,16 @@ std::optional<Taken> Shard::find_owner(std::uint32_t slot, const mqtt::ConnectVi
 
 void Shard::on_owner(AskId ask, const Owner& owner) {
   if (const auto found = registering_.find(ask.value); found != registering_.end()) {
-    Session* session = sessions_[found->second].get();
-    if (session != nullptr && owner.status == OwnerStatus::Here) session->is_owned = true;
+    OwnerRelease client = std::move(found->second);
     registering_.erase(found);
+    const std::uint32_t session = find_session(client.mountpoint, client.client_id);
+    if (owner.status == OwnerStatus::Here) {
+      if (session != no_slot) {
+        sessions_[session]->is_owned = true;
+      } else {  // it has ended meanwhile
+        effects_.owner_releases.push_back(std::move(client));
+      }
+    }
     register_sessions();
     return;
   }
@@ -161,7 +168,7 @@ void Shard::register_sessions() {
     Session* session = sessions_[registered_end_].get();
     if (session == nullptr || session->is_stream || session->is_owned) continue;
     const std::uint64_t ask = next_ask_++;
-    registering_.emplace(ask, session->slot);
+    registering_.emplace(ask, OwnerRelease{*session->mountpoint, session->client_id});
     effects_.owner_asks.push_back({{ask}, *session->mountpoint, session->client_id});
   }
 }

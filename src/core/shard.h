@@ -733,7 +733,7 @@ class Shard {
   Instant informed_by_{0};            // at the latest
   std::vector<ConnId> uninformed_;    // clients that wait for it
   std::uint32_t registered_end_ = 0;  // sessions before it were asked for, or are owned
-  std::unordered_map<std::uint64_t, std::uint32_t> registering_;  // ask → session slot
+  std::unordered_map<std::uint64_t, OwnerRelease> registering_;  // ask → whose session
 
   Effects effects_;  // what the turn has made so far
 };
