@@ -17,7 +17,7 @@ constexpr Setting kNodeSettings[] = {
      "runs as, and the group of that user; a folder with other rights narrows it down. off: none.",
      "off"},
     {"node.shards", Type::Int, "0", kCommented | kOurs, Built::Works,
-     "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 64},
+     "Number of shard threads; 0 starts one a core.", "", Unit::None, 0, 63},
     {"node.memory_max", Type::Bytes, "0", kCommented | kOurs, Built::Works,
      "Memory of the process from which on nothing is taken that would make it grow: publishes "
      "above QoS 0 and retained ones, new subscriptions and new sessions are refused until it is "
