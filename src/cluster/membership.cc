@@ -62,7 +62,9 @@ bool Membership::take(const Answers& answers, Instant now) {
   has_quorum_ = answers.has_quorum;
   lease_until_ = answers.lease_until;
   lease_number_ = answers.lease_number;
-  read_news(answers);
+  for (const News& news : answers.news) {
+    if (news.id == watch_id) view_.take(news);
+  }
   judge_standing();
   keep_up(answers, now);
   keep_record(answers, now);
@@ -93,43 +95,20 @@ Instant Membership::due(Instant now) const {
 
 // --- following ---
 
-void Membership::read_news(const Answers& answers) {
-  for (const News& news : answers.news) {
-    if (news.id != watch_id) continue;
-    if (news.kind == NewsKind::Restart) {
-      fresh_ = {};
-      is_restarting_ = true;
-    }
-    View& view = is_restarting_ ? fresh_ : view_;
-    for (const Change& change : news.changes) {
-      if (change.value) {
-        view.values[change.key] = *change.value;
-      } else {
-        view.values.erase(change.key);
-      }
-    }
-    view.revision = std::max(view.revision, news.revision);
-    if (news.kind != NewsKind::Complete) continue;
-    view_ = std::exchange(fresh_, {});
-    view_.is_complete = true;
-    is_restarting_ = false;
-  }
-}
-
 std::optional<MemberRecord> Membership::record_of(std::string_view name) const {
-  const auto found = view_.values.find(member_node_key(name));
-  if (found == view_.values.end()) return std::nullopt;
+  const auto found = view_.values().find(member_node_key(name));
+  if (found == view_.values().end()) return std::nullopt;
   return parse_member_record(found->second);
 }
 
 bool Membership::is_up(MemberNumber number) const {
-  return view_.values.contains(member_up_key(number));
+  return view_.values().contains(member_up_key(number));
 }
 
 std::vector<Membership::Row> Membership::rows() const {
   std::vector<Row> rows;
-  for (auto at = view_.values.lower_bound(member_nodes_prefix);
-       at != view_.values.end() && at->first.starts_with(member_nodes_prefix); ++at) {
+  for (auto at = view_.values().lower_bound(member_nodes_prefix);
+       at != view_.values().end() && at->first.starts_with(member_nodes_prefix); ++at) {
     const std::optional<MemberRecord> record = parse_member_record(at->second);
     if (!record) continue;
     std::string name = at->first.substr(member_nodes_prefix.size());
@@ -148,8 +127,8 @@ void Membership::rebuild(Instant now) {
     return;
   }
   const bool may_act = standing_ == Standing::Member && has_quorum_ && !is_fenced(now);
-  members_.has_quorum = may_act && view_.is_complete;
-  if (standing_ == Standing::Member && view_.is_complete) {
+  members_.has_quorum = may_act && view_.is_complete();
+  if (standing_ == Standing::Member && view_.is_complete()) {
     members_.self = number_;
     members_.cluster = cluster_;
     members_.all.clear();
@@ -163,10 +142,10 @@ void Membership::rebuild(Instant now) {
 }
 
 void Membership::judge_standing() {
-  if (standing_ != Standing::Member || !view_.is_complete) return;
-  const auto cluster = view_.values.find(cluster_key);
+  if (standing_ != Standing::Member || !view_.is_complete()) return;
+  const auto cluster = view_.values().find(cluster_key);
   const std::optional<std::uint64_t> number =
-      cluster == view_.values.end() ? std::nullopt : parse_cluster_record(cluster->second);
+      cluster == view_.values().end() ? std::nullopt : parse_cluster_record(cluster->second);
   const std::optional<MemberRecord> record = record_of(setup_.name);
   if (number != cluster_) {
     trouble_ = number ? "the metadata is that of another cluster than this node's"
@@ -205,7 +184,7 @@ bool Membership::is_fenced(Instant now) const {
 
 bool Membership::wants_up() const {
   if (number_ == no_member || lease_number_ == 0) return false;
-  if (standing_ == Standing::Member) return view_.is_complete;
+  if (standing_ == Standing::Member) return view_.is_complete();
   return operation_ == Operation::Join && step_ >= Step::Up && step_ != Step::Undo;
 }
 
@@ -223,10 +202,10 @@ void Membership::keep_up(const Answers& answers, Instant now) {
     was_up_ = true;
   }
   if (!wants_up() || up_edit_.is_running() || now >= lease_until_) return;
-  const auto seen = view_.values.find(member_up_key(number_));
+  const auto seen = view_.values().find(member_up_key(number_));
   const std::string run = number_text(setup_.run);
-  const bool is_seen = seen != view_.values.end() && seen->second == run;
-  const bool is_not_told_yet = up_lease_ != 0 && view_.revision < up_revision_;
+  const bool is_seen = seen != view_.values().end() && seen->second == run;
+  const bool is_not_told_yet = up_lease_ != 0 && view_.revision() < up_revision_;
   if (up_lease_ == lease_number_ && (is_seen || is_not_told_yet)) return;
   up_asked_lease_ = lease_number_;
   up_edit_.begin(
@@ -245,7 +224,7 @@ void Membership::keep_up(const Answers& answers, Instant now) {
 // The address or the number of shards may be others than before the restart.
 void Membership::keep_record(const Answers& answers, Instant now) {
   static_cast<void>(record_edit_.take(metadata_, answers, now));
-  if (standing_ != Standing::Member || !view_.is_complete || record_edit_.is_running()) return;
+  if (standing_ != Standing::Member || !view_.is_complete() || record_edit_.is_running()) return;
   const std::optional<MemberRecord> record = record_of(setup_.name);
   if (!record || record->number != number_ || !has_quorum_) return;
   if (record->address == setup_.address && record->shards == setup_.shards) return;

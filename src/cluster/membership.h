@@ -18,8 +18,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +29,7 @@
 #include "cluster/member_record.h"
 #include "cluster/members.h"
 #include "cluster/metadata.h"
+#include "cluster/prefix_view.h"
 
 namespace vmq::cluster {
 
@@ -103,7 +102,7 @@ class Membership {
   // The lease is held at every instant before it.
   Instant lease_until() const { return lease_until_; }
   // True once all that the metadata holds about members has been told.
-  bool is_informed() const { return view_.is_complete; }
+  bool is_informed() const { return view_.is_complete(); }
 
   // As VerneMQ counts them: the cluster was whole, with every member up, and is not any more; and
   // back.
@@ -113,17 +112,11 @@ class Membership {
  private:
   enum class Operation : std::uint8_t { None, Join, Announce, Remove };
   enum class Step : std::uint8_t { View, Cluster, Number, Name, Up, Enter, Seen, Undo };
-  struct View {
-    std::map<std::string, std::string, std::less<>> values;
-    Revision revision = 0;  // all up to it has been told
-    bool is_complete = false;
-  };
 
   void begin(Operation operation, Duration patience, Instant now);
   void finish(Finished how);
   void release_lease();
   // following the metadata
-  void read_news(const Answers& answers);
   std::optional<MemberRecord> record_of(std::string_view name) const;
   bool is_up(MemberNumber number) const;
   void rebuild(Instant now);
@@ -152,9 +145,7 @@ class Membership {
   std::string trouble_;
   Members members_;  // as told
   Instant started_at_;
-  View view_;
-  View fresh_;  // while the watch tells everything anew
-  bool is_restarting_ = false;
+  PrefixView view_;
 
   bool has_quorum_ = false;
   Instant lease_until_{};

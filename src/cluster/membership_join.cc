@@ -53,7 +53,7 @@ void Membership::step_join(const Answers& answers, Instant now) {
   }
   switch (step_) {
     case Step::View:
-      if (!view_.is_complete || !has_quorum_) return;
+      if (!view_.is_complete() || !has_quorum_) return;
       if (auto reason = start_join()) return fail_join(std::move(*reason), now);
       begin_cluster_step();
       return;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -46,13 +47,46 @@ bool is_key_text(std::string_view key) {
                      [](char c) { return c > ' ' && c < 0x7F && c != ':' && c != '"'; });
 }
 
+Result<void, std::string> too_many() {
+  return failure("too_many_keys: there are " + std::to_string(ApiKeys::keys_max) + "; delete some");
+}
+
 }  // namespace
+
+std::string key_not_found(std::string_view scope) {
+  return "key_not_found: there is no such key of the scope " + std::string(scope);
+}
+
+std::pair<std::string, std::string> row_of(const ApiKey& key) {
+  return {key.scope + '/' + key.key,
+          "v1 " + (key.expires_s ? std::to_string(*key.expires_s) : "never")};
+}
+
+// Words behind those that are known here are left alone: a later version may append some.
+std::optional<ApiKey> key_of_row(std::string_view row, std::string_view value) {
+  const std::size_t slash = row.find('/');
+  if (slash == std::string_view::npos || !value.starts_with("v1 ")) return std::nullopt;
+  ApiKey key{std::string(row.substr(slash + 1)), std::string(row.substr(0, slash)), std::nullopt};
+  if (!is_key_text(key.key) || key.key.empty() || key.key.size() > ApiKeys::key_length_max) {
+    return std::nullopt;
+  }
+  if (std::find(scopes.begin(), scopes.end(), key.scope) == scopes.end()) return std::nullopt;
+  const std::string_view expiry = value.substr(3, value.find(' ', 3) - 3);
+  if (expiry == "never") return key;
+  std::int64_t expires_s = 0;
+  const auto [end, error] =
+      std::from_chars(expiry.data(), expiry.data() + expiry.size(), expires_s);
+  if (error != std::errc() || end != expiry.data() + expiry.size()) return std::nullopt;
+  key.expires_s = expires_s;
+  return key;
+}
 
 ApiKeys::ApiKeys(std::unique_ptr<KeyStore> store, Limits limits)
     : store_(std::move(store)), limits_(limits) {
   auto loaded = store_->load();
   if (loaded) {
-    keys_ = std::move(*loaded);
+    keys_ = std::move(loaded->keys);
+    cluster_ = loaded->cluster;
   } else {
     trouble_ = loaded.error();
   }
@@ -60,7 +94,7 @@ ApiKeys::ApiKeys(std::unique_ptr<KeyStore> store, Limits limits)
 
 std::optional<std::string> ApiKeys::trouble() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return trouble_;
+  return is_copy_ ? std::nullopt : trouble_;
 }
 
 ApiKeys::Done ApiKeys::check(const ApiKey& key, std::int64_t now_s) const {
@@ -88,24 +122,64 @@ ApiKeys::Done ApiKeys::check(const ApiKey& key, std::int64_t now_s) const {
 
 ApiKeys::Done ApiKeys::replace(std::vector<ApiKey> keys) {
   if (trouble_) return failure("keys_unreadable: " + *trouble_);
-  if (auto saved = store_->save(keys); !saved) {
+  if (auto saved = store_->save({keys, 0}); !saved) {
     return failure("keys_not_saved: " + saved.error());
   }
   keys_ = std::move(keys);
+  cluster_ = 0;
   return {};
+}
+
+void ApiKeys::share(SharedKeys& shared) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  shared_ = &shared;
+}
+
+SharedKeys* ApiKeys::shared_now() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return shared_ != nullptr && shared_->is_member() ? shared_ : nullptr;
+}
+
+// A file that could not be read is left as it is: the cluster's keys are good all the same.
+ApiKeys::Taken ApiKeys::take(std::uint64_t cluster, const KeyRows& rows) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Taken taken;
+  KeyList list{{}, cluster};
+  for (const auto& [row, value] : rows) {
+    if (std::optional<ApiKey> key = key_of_row(row, value)) list.keys.push_back(*std::move(key));
+  }
+  if (cluster_ != cluster) {
+    for (const ApiKey& key : keys_) {
+      auto row = row_of(key);
+      if (rows.contains(row.first)) continue;
+      list.keys.push_back(key);
+      taken.missing.insert(std::move(row));
+    }
+    if (!taken.missing.empty()) list.cluster = cluster_;
+  }
+  is_copy_ = true;
+  if (list.keys == keys_ && list.cluster == cluster_) return taken;
+  if (!trouble_) {
+    if (auto saved = store_->save(list); !saved) taken.not_saved = saved.error();
+  }
+  keys_ = std::move(list.keys);
+  cluster_ = list.cluster;
+  return taken;
 }
 
 ApiKeys::Done ApiKeys::add(const ApiKey& key, std::int64_t now_s) {
   if (auto checked = check(key, now_s); !checked) return checked;
+  if (SharedKeys* const shared = shared_now()) {
+    if (all().size() >= keys_max) return too_many();
+    return shared->add(key);
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const ApiKey& known : keys_) {
     if (known.key == key.key && known.scope == key.scope) {
-      return failure("key_already_exists: delete it first to change it");
+      return failure(std::string(key_already_exists));
     }
   }
-  if (keys_.size() == keys_max) {
-    return failure("too_many_keys: there are " + std::to_string(keys_max) + "; delete some");
-  }
+  if (keys_.size() >= keys_max) return too_many();
   std::vector<ApiKey> keys = keys_;
   keys.push_back(key);
   return replace(std::move(keys));
@@ -125,14 +199,13 @@ Result<std::string, std::string> ApiKeys::create(std::string scope,
 }
 
 ApiKeys::Done ApiKeys::remove(std::string_view key, std::string_view scope) {
+  if (SharedKeys* const shared = shared_now()) return shared->remove(key, scope);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (trouble_) return failure("keys_unreadable: " + *trouble_);
   std::vector<ApiKey> keys = keys_;
   const auto is_it = [&](const ApiKey& one) { return one.key == key && one.scope == scope; };
   const auto end = std::remove_if(keys.begin(), keys.end(), is_it);
-  if (end == keys.end()) {
-    return failure("key_not_found: there is no such key of the scope " + std::string(scope));
-  }
+  if (end == keys.end()) return failure(key_not_found(scope));
   keys.erase(end, keys.end());
   return replace(std::move(keys));
 }

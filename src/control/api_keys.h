@@ -4,15 +4,22 @@
 // leaves no key good and refuses changes, so that nothing of it is lost by accident; the node
 // serves its clients all the same.
 //
+// A member of a cluster shares its keys with the others. They are changed by all together, and what
+// is here, in memory and in the file, is a copy: it is good also while the others cannot be
+// reached.
+//
 // Threads: any.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -25,17 +32,45 @@ struct ApiKey {
   std::optional<std::int64_t> expires_s;  // since 1970; none: never
 
   bool is_expired(std::int64_t now_s) const { return expires_s && *expires_s <= now_s; }
+  friend bool operator==(const ApiKey&, const ApiKey&) = default;
 };
 
-// Where keys are kept: a file of a lone node, the cluster's metadata otherwise.
+struct KeyList {
+  std::vector<ApiKey> keys;
+  std::uint64_t cluster = 0;  // they are a copy of this cluster's; 0: they are this node's own
+};
+
+// Where a node keeps its keys, or its copy of them.
 class KeyStore {
  public:
   virtual ~KeyStore() = default;
   // The error is a sentence for the operator.
-  [[nodiscard]] virtual Result<std::vector<ApiKey>, std::string> load() = 0;
+  [[nodiscard]] virtual Result<KeyList, std::string> load() = 0;
   // All of them or none, and durable when it returns.
-  [[nodiscard]] virtual Result<void, std::string> save(const std::vector<ApiKey>& keys) = 0;
+  [[nodiscard]] virtual Result<void, std::string> save(const KeyList& list) = 0;
 };
+
+// Who changes the keys that all members of a cluster share.
+class SharedKeys {
+ public:
+  virtual ~SharedKeys() = default;
+  virtual bool is_member() const = 0;
+  // As those of ApiKeys; seen by all members soon after they return.
+  [[nodiscard]] virtual Result<void, std::string> add(const ApiKey& key) = 0;
+  [[nodiscard]] virtual Result<void, std::string> remove(std::string_view key,
+                                                         std::string_view scope) = 0;
+};
+
+// As rows of a table that members share (docs/formats/api-keys.md): SCOPE/KEY → what else there is.
+using KeyRows = std::map<std::string, std::string, std::less<>>;
+std::pair<std::string, std::string> row_of(const ApiKey& key);
+// Nothing for what this program cannot read.
+std::optional<ApiKey> key_of_row(std::string_view row, std::string_view value);
+
+// What commands say.
+inline constexpr std::string_view key_already_exists =
+    "key_already_exists: delete it first to change it";
+std::string key_not_found(std::string_view scope);
 
 // A file that only its owner may read, replaced as a whole, with a checksum.
 std::unique_ptr<KeyStore> make_key_file(std::string path);
@@ -53,7 +88,18 @@ class ApiKeys {
 
   ApiKeys(std::unique_ptr<KeyStore> store, Limits limits);
 
-  // Why there are no keys, if the store could not be read.
+  // From now on `shared` is asked whether this node is a member, and if so for changes. REQUIRES:
+  // it outlives the last change.
+  void share(SharedKeys& shared);
+  // The keys of the cluster that this node is a member of. Until the node has the copy of that
+  // cluster, what the node brings along and the cluster does not have is good too: `missing`.
+  struct Taken {
+    KeyRows missing;
+    std::optional<std::string> not_saved;  // why the file has others than those in force
+  };
+  Taken take(std::uint64_t cluster, const KeyRows& rows);
+
+  // Why there are no keys, if the store could not be read and no cluster has told any.
   std::optional<std::string> trouble() const;
 
   // The errors are one word, VerneMQ's where it has one, a colon and a sentence.
@@ -71,12 +117,16 @@ class ApiKeys {
  private:
   Done check(const ApiKey& key, std::int64_t now_s) const;
   Done replace(std::vector<ApiKey> keys);
+  SharedKeys* shared_now() const;
 
   const std::unique_ptr<KeyStore> store_;
   const Limits limits_;
   mutable std::mutex mutex_;
   std::vector<ApiKey> keys_;
-  std::optional<std::string> trouble_;
+  std::uint64_t cluster_ = 0;  // as in KeyList
+  SharedKeys* shared_ = nullptr;
+  bool is_copy_ = false;                // of a cluster's, taken since the start
+  std::optional<std::string> trouble_;  // with the store, at the start
 };
 
 // yyyy-mm-ddThh:mm:ss in the time zone of the process. Nothing for anything else.

@@ -16,18 +16,18 @@ constexpr std::int64_t now_s = 1'700'000'000;
 class MemoryKeys : public KeyStore {
  public:
   explicit MemoryKeys(bool is_broken = false) : is_broken_(is_broken) {}
-  Result<std::vector<ApiKey>, std::string> load() override {
+  Result<KeyList, std::string> load() override {
     if (is_broken_) return failure("it is damaged");
-    return keys_;
+    return list_;
   }
-  Result<void, std::string> save(const std::vector<ApiKey>& keys) override {
-    keys_ = keys;
+  Result<void, std::string> save(const KeyList& list) override {
+    list_ = list;
     return {};
   }
 
  private:
   bool is_broken_;
-  std::vector<ApiKey> keys_;
+  KeyList list_;
 };
 
 ApiKeys keys_with(ApiKeys::Limits limits = {}, bool is_broken = false) {
@@ -103,6 +103,98 @@ TEST(ApiKeys, an_unreadable_store_opens_nothing_and_is_not_written_over) {
   EXPECT_FALSE(keys.is_good("abc", "mgmt", now_s));
 }
 
+TEST(ApiKeyRows, a_row_is_read_as_it_was_written) {
+  EXPECT_EQ(row_of({"abc/d", "mgmt", {}}),
+            (std::pair<std::string, std::string>{"mgmt/abc/d", "v1 never"}));
+  for (const ApiKey& key : {ApiKey{"abc/d", "mgmt", {}}, ApiKey{"x", "api2", 1'900'000'000}}) {
+    const auto [row, value] = row_of(key);
+    EXPECT_EQ(key_of_row(row, value), key);
+    EXPECT_EQ(key_of_row(row, value + " something later"), key);
+  }
+  EXPECT_FALSE(key_of_row("mgmt/abc", "v2 never"));
+  EXPECT_FALSE(key_of_row("mgmt/abc", "v1 soon"));
+  EXPECT_FALSE(key_of_row("mgmt/abc", "v1 12x"));
+  EXPECT_FALSE(key_of_row("mgmt", "v1 never"));
+  EXPECT_FALSE(key_of_row("mgmt/", "v1 never"));
+  EXPECT_FALSE(key_of_row("else/abc", "v1 never"));
+  EXPECT_FALSE(key_of_row("mgmt/a b", "v1 never"));
+}
+
+// The cluster, as one of its members meets it.
+class FakeCluster : public SharedKeys {
+ public:
+  bool is_member() const override { return is_joined; }
+  Result<void, std::string> add(const ApiKey& key) override {
+    if (is_split) return failure("no_majority: not now");
+    rows.insert(row_of(key));
+    return {};
+  }
+  Result<void, std::string> remove(std::string_view key, std::string_view scope) override {
+    if (is_split) return failure("no_majority: not now");
+    rows.erase(row_of({std::string(key), std::string(scope), {}}).first);
+    return {};
+  }
+
+  bool is_joined = true;
+  bool is_split = false;
+  KeyRows rows;
+};
+
+constexpr std::uint64_t cluster = 0xab;
+
+TEST(SharedApiKeys, what_a_node_brings_along_and_what_the_cluster_has_become_one) {
+  FakeCluster shared;
+  ApiKeys keys = keys_with();
+  ASSERT_TRUE(keys.add({"both", "mgmt", now_s + 5}, now_s));
+  ASSERT_TRUE(keys.add({"mine", "mgmt", {}}, now_s));
+  keys.share(shared);
+  shared.rows = {row_of({"both", "mgmt", now_s + 9}), row_of({"theirs", "mgmt", {}})};
+  const ApiKeys::Taken taken = keys.take(cluster, shared.rows);
+  EXPECT_EQ(taken.missing, KeyRows{row_of({"mine", "mgmt", {}})});
+  for (const char* key : {"both", "mine", "theirs"}) {
+    EXPECT_TRUE(keys.is_good(key, "mgmt", now_s)) << key;
+  }
+  EXPECT_TRUE(keys.is_good("both", "mgmt", now_s + 6)) << "the cluster's wins";
+  // Once they are the cluster's, one that is removed there is gone here as well.
+  shared.rows.insert(*taken.missing.begin());
+  EXPECT_TRUE(keys.take(cluster, shared.rows).missing.empty());
+  shared.rows.erase("mgmt/mine");
+  EXPECT_TRUE(keys.take(cluster, shared.rows).missing.empty());
+  EXPECT_FALSE(keys.is_good("mine", "mgmt", now_s));
+}
+
+TEST(SharedApiKeys, a_member_has_the_cluster_change_keys) {
+  FakeCluster shared;
+  ApiKeys keys = keys_with();
+  keys.share(shared);
+  ASSERT_TRUE(keys.add({"abc", "mgmt", {}}, now_s));
+  EXPECT_EQ(shared.rows, KeyRows{row_of({"abc", "mgmt", {}})});
+  EXPECT_FALSE(keys.is_good("abc", "mgmt", now_s)) << "not before the cluster tells of it";
+  static_cast<void>(keys.take(cluster, shared.rows));
+  EXPECT_TRUE(keys.is_good("abc", "mgmt", now_s));
+  shared.is_split = true;
+  EXPECT_EQ(keys.add({"x", "mgmt", {}}, now_s).error(), "no_majority: not now");
+  EXPECT_EQ(keys.remove("abc", "mgmt").error(), "no_majority: not now");
+  EXPECT_TRUE(keys.is_good("abc", "mgmt", now_s));
+  // What would be refused on a lone node is refused here.
+  EXPECT_EQ(keys.add({"x", "else", {}}, now_s).error().substr(0, 13), "invalid_scope");
+  // A node that has left keeps them, and they are its own.
+  shared.is_joined = false;
+  ASSERT_TRUE(keys.remove("abc", "mgmt"));
+  EXPECT_FALSE(keys.is_good("abc", "mgmt", now_s));
+}
+
+TEST(SharedApiKeys, a_damaged_file_does_not_keep_the_clusters_keys_out) {
+  ApiKeys keys = keys_with({}, true);
+  FakeCluster shared;
+  keys.share(shared);
+  static_cast<void>(keys.take(cluster, {row_of({"abc", "mgmt", {}})}));
+  EXPECT_TRUE(keys.is_good("abc", "mgmt", now_s));
+  EXPECT_FALSE(keys.trouble());
+  shared.is_joined = false;
+  EXPECT_EQ(keys.remove("abc", "mgmt").error().substr(0, 15), "keys_unreadable");
+}
+
 TEST(ApiKeys, times_are_read_strictly) {
   ::setenv("TZ", "UTC", 1);
   ::tzset();
@@ -146,6 +238,29 @@ TEST_F(KeyFileTest, keys_are_there_after_a_restart_for_their_owner_alone) {
   struct stat status {};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(KeyFileTest, a_member_has_its_copy_after_a_restart_and_knows_whose_it_is) {
+  ASSERT_TRUE(open().add({"mine", "mgmt", {}}, now_s));
+  {
+    ApiKeys keys = open();
+    const ApiKeys::Taken taken = keys.take(cluster, {row_of({"theirs", "mgmt", {}})});
+    EXPECT_FALSE(taken.not_saved);
+    EXPECT_EQ(taken.missing.size(), 1u);
+  }
+  // A crash before the cluster had the key that was brought along: it is brought along again.
+  ApiKeys between = open();
+  EXPECT_TRUE(between.is_good("theirs", "mgmt", now_s));
+  EXPECT_EQ(between.take(cluster, {row_of({"theirs", "mgmt", {}})}).missing.size(), 1u);
+  const KeyRows both = {row_of({"mine", "mgmt", {}}), row_of({"theirs", "mgmt", {}})};
+  EXPECT_TRUE(between.take(cluster, both).missing.empty());
+  ApiKeys again = open();
+  EXPECT_TRUE(again.is_good("mine", "mgmt", now_s));
+  EXPECT_TRUE(again.take(cluster, {}).missing.empty()) << "it was removed while this node was away";
+  EXPECT_TRUE(open().all().empty());
+  // Another cluster is another matter.
+  static_cast<void>(again.take(cluster, {row_of({"mine", "mgmt", {}})}));
+  EXPECT_EQ(open().take(cluster + 1, {}).missing.size(), 1u);
 }
 
 TEST_F(KeyFileTest, every_broken_byte_and_every_cut_is_noticed) {

@@ -1,6 +1,7 @@
 // The file of API keys:
 //
 //   vernemq-api-keys 1
+//   cluster HEX             only of a copy: the cluster whose keys they are
 //   KEY SCOPE EXPIRY        one line a key; EXPIRY is seconds since 1970, or never
 //   checksum HEX            of every byte before this line
 //
@@ -29,9 +30,11 @@ std::string checksum_line(std::string_view text) {
   return fmt::format("checksum {:016x}\n", keyed_hash(HashKey{0}, text));
 }
 
-std::string to_text(const std::vector<ApiKey>& keys) {
+std::string to_text(const KeyList& list) {
   std::string text(first_line);
-  for (const ApiKey& key : keys) {
+  // Two words, unlike a key's line.
+  if (list.cluster != 0) text += fmt::format("cluster {:016x}\n", list.cluster);
+  for (const ApiKey& key : list.keys) {
     const std::string expiry = key.expires_s ? std::to_string(*key.expires_s) : "never";
     text += key.key + ' ' + key.scope + ' ' + expiry + '\n';
   }
@@ -54,21 +57,36 @@ std::optional<ApiKey> parse_line(std::string_view line) {
   return key;
 }
 
-std::optional<std::vector<ApiKey>> parse(std::string_view text) {
+// 0: it is no line of a cluster.
+std::uint64_t parse_cluster(std::string_view line) {
+  constexpr std::string_view word = "cluster ";
+  if (!line.starts_with(word)) return 0;
+  line.remove_prefix(word.size());
+  std::uint64_t cluster = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), cluster, 16);
+  return error == std::errc() && end == line.data() + line.size() ? cluster : 0;
+}
+
+std::optional<KeyList> parse(std::string_view text) {
   const std::size_t size = checksum_line("").size();
   if (!text.starts_with(first_line) || text.size() < first_line.size() + size) return std::nullopt;
   const std::string_view body = text.substr(0, text.size() - size);
   if (text.substr(body.size()) != checksum_line(body)) return std::nullopt;
-  std::vector<ApiKey> keys;
+  KeyList list;
   for (std::string_view rest = body.substr(first_line.size()); !rest.empty();) {
     const std::size_t end = rest.find('\n');
     if (end == std::string_view::npos) return std::nullopt;
-    std::optional<ApiKey> key = parse_line(rest.substr(0, end));
-    if (!key) return std::nullopt;
-    keys.push_back(std::move(*key));
+    const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end + 1);
+    if (const std::uint64_t cluster = parse_cluster(line); cluster != 0) {
+      list.cluster = cluster;
+      continue;
+    }
+    std::optional<ApiKey> key = parse_line(line);
+    if (!key) return std::nullopt;
+    list.keys.push_back(std::move(*key));
   }
-  return keys;
+  return list;
 }
 
 // A descriptor that closes itself.
@@ -92,10 +110,10 @@ class KeyFile : public KeyStore {
  public:
   explicit KeyFile(std::string path) : path_(std::move(path)) {}
 
-  Result<std::vector<ApiKey>, std::string> load() override {
+  Result<KeyList, std::string> load() override {
     const File file(path_, O_RDONLY);
     if (!file.is_open()) {
-      if (errno == ENOENT) return std::vector<ApiKey>{};
+      if (errno == ENOENT) return KeyList{};
       return failure("cannot open " + path_ + ": " + std::strerror(errno));
     }
     std::string text(file_bytes_max, '\0');
@@ -107,14 +125,14 @@ class KeyFile : public KeyStore {
       size += static_cast<std::size_t>(got);
     }
     text.resize(size);
-    auto keys = parse(text);
-    if (keys) return std::move(*keys);
+    auto list = parse(text);
+    if (list) return std::move(*list);
     return failure(path_ + " is damaged; restore it, or move it away and make new keys");
   }
 
-  Result<void, std::string> save(const std::vector<ApiKey>& keys) override {
+  Result<void, std::string> save(const KeyList& list) override {
     const std::string fresh = path_ + ".new";
-    if (!write(fresh, to_text(keys)) || ::rename(fresh.c_str(), path_.c_str()) != 0) {
+    if (!write(fresh, to_text(list)) || ::rename(fresh.c_str(), path_.c_str()) != 0) {
       const std::string reason = std::strerror(errno);
       ::unlink(fresh.c_str());
       return failure("cannot write " + path_ + ": " + reason);

@@ -19,6 +19,7 @@
 #include "control/control.h"
 #include "control/everywhere.h"
 #include "control/member_commands.h"
+#include "control/shared_keys.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
 #include "daemon/places.h"
@@ -164,6 +165,7 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
                         key_limits(config->http));
   warn_of(keys, log);
   std::optional<node::Cluster> cluster(std::in_place, **node, log);
+  control::ClusterKeys shared_keys(keys, *cluster, log);
   if (const auto done = cluster->resume(); !done) return fail_to_start(log, done.error());
   control::Handlers handlers = control::all_handlers(keys);
   control::bind_member_commands(handlers, **node, log, *cluster);

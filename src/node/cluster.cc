@@ -127,6 +127,9 @@ std::unique_ptr<ClusterRun> Cluster::make_run() {
   setup.key_prefix = keys.key_prefix;
   setup.tell = [this](const Membership& membership) { tell(membership); };
   setup.tell_etcd = [this](const cluster::EnsembleStatus& status) { tell_etcd(status); };
+  setup.tell_keys = [this](std::uint64_t number, const KeyRows& rows) {
+    return tell_keys_(number, rows);
+  };
   cluster::EnsembleOptions& etcd = setup.ensemble;
   etcd.nodename = config->node.name;
   etcd.directory = keys.directory;
@@ -367,6 +370,22 @@ Result<std::string, std::string> Cluster::admit(const AskedQuestion& asked) {
   if (!sealed) return failure("not_sealed: " + sealed.error());
   log_.info("join_admitted", {{"node", asked.peer.name}});
   return object_of("sealed", *sealed);
+}
+
+// --- API keys ---
+
+bool Cluster::is_member() const { return node_.members()->self != cluster::no_member; }
+
+Result<cluster::SharedTable::How, ClusterError> Cluster::change_key(
+    const std::string& key, std::optional<std::string> value) {
+  const std::unique_lock<std::mutex> lock(operation_, std::try_to_lock);
+  if (!lock) return failure(ClusterError{"busy", "a change of the cluster is under way"});
+  if (run_ == nullptr || !node_.members()->has_quorum) {
+    return failure(ClusterError{"no_majority",
+                                "this node does not reach the majority of its cluster, so keys "
+                                "cannot be changed now; those that there are stay good"});
+  }
+  return run_->change_key({key, std::move(value)});
 }
 
 // --- leaving ---

@@ -17,10 +17,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "cluster/members.h"
+#include "cluster/shared_table.h"
 #include "node/log.h"
 #include "node/member_questions.h"
 
@@ -73,6 +75,17 @@ class Cluster {
   [[nodiscard]] Done announce_leave();
   // … and goes. It is a lone node then.
   [[nodiscard]] Done leave();
+  // --- the API keys, which all members share ---
+  // `tell` gets those of the cluster as soon as they are known and whenever they have changed, and
+  // returns what is to be added to them; on a thread of the cluster's. REQUIRES: before resume().
+  using KeyRows = cluster::SharedTable::Rows;
+  using TellKeys = std::function<KeyRows(std::uint64_t cluster, const KeyRows& rows)>;
+  void follow_keys(TellKeys tell) { tell_keys_ = std::move(tell); }
+  bool is_member() const;
+  // Adds a key, or removes it if there is no value, for all members. Waits some seconds at most.
+  [[nodiscard]] Result<cluster::SharedTable::How, ClusterError> change_key(
+      const std::string& key, std::optional<std::string> value);
+
   // Asks another member to do something about itself. The error is a sentence.
   [[nodiscard]] Result<std::string, std::string> ask(const std::string& node,
                                                      const MemberQuestion& question);
@@ -97,6 +110,7 @@ class Cluster {
 
   Node& node_;
   Log& log_;
+  TellKeys tell_keys_ = [](std::uint64_t, const KeyRows&) { return KeyRows{}; };
   std::mutex operation_;  // what changes the cluster
   std::unique_ptr<ClusterRun> run_;
   ClusterRun* telling_ = nullptr;  // whose thread tells: run_, or what is to be it

@@ -1,5 +1,6 @@
 #include "node/cluster_run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -8,6 +9,8 @@
 
 namespace vmq::node {
 namespace {
+
+constexpr Duration key_patience = seconds(5);
 
 Instant now() { return read_clock().instant; }
 
@@ -38,6 +41,7 @@ void ClusterRun::begin(std::optional<cluster::Members> known) {
   membership_ =
       std::make_unique<cluster::Membership>(*metadata_, setup_.membership, std::move(known), now());
   owners_ = std::make_unique<cluster::Owners>(*metadata_);
+  keys_ = std::make_unique<cluster::SharedTable>(*metadata_, std::string(api_keys_prefix));
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -60,6 +64,16 @@ ClusterRun::Finished ClusterRun::run(Task task) {
   return std::move(*finished_);
 }
 
+cluster::SharedTable::How ClusterRun::change_key(KeyChange change) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  key_change_ = std::move(change);
+  key_changed_.reset();
+  is_woken_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return key_changed_ || is_stopping_; });
+  return key_changed_.value_or(cluster::SharedTable::How::Unknown);
+}
+
 void ClusterRun::note_members(const std::vector<cluster::EnsembleMember>& members) {
   ensemble_.set_members(members);
 }
@@ -72,6 +86,7 @@ void ClusterRun::end() {
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   if (std::exchange(is_desk_open_, false)) desk_.close();
+  keys_.reset();
   owners_.reset();
   membership_.reset();
   std::unique_ptr<cluster::EtcdMetadata> metadata;
@@ -99,6 +114,37 @@ void ClusterRun::serve_desk(const cluster::Answers& answers, bool is_new) {
   owners_->take(answers, too_late);
 }
 
+void ClusterRun::begin_key_change(KeyChange change) {
+  if (change.value) {
+    keys_->add(change.key, *std::move(change.value), key_patience, now());
+  } else {
+    keys_->remove(change.key, key_patience, now());
+  }
+}
+
+// A node that is on its way in has nothing to say about the keys of the cluster yet.
+void ClusterRun::serve_keys(const cluster::Answers& answers) {
+  const bool is_new = keys_->take(answers, now());
+  const bool is_member = membership_->standing() == cluster::Standing::Member;
+  if (is_member && keys_->is_complete() && (is_new || !are_keys_told_)) {
+    are_keys_told_ = true;
+    cluster::SharedTable::Rows missing =
+        setup_.tell_keys(membership_->members().cluster, keys_->rows());
+    if (!missing.empty() && !keys_->is_filling()) keys_->fill(std::move(missing));
+  }
+  const auto how = keys_->finished();
+  if (!how) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  key_changed_ = how;
+  changed_.notify_all();
+}
+
+std::chrono::milliseconds ClusterRun::pause(Instant at) const {
+  Instant due = membership_->due(at);
+  if (const auto keys_due = keys_->due()) due = std::min(due, std::max(*keys_due, at));
+  return std::chrono::milliseconds((due - at).ms);
+}
+
 void ClusterRun::look_at_etcd(Instant at) {
   if (at < etcd_due_) return;
   etcd_due_ = at + seconds(1);
@@ -109,20 +155,22 @@ void ClusterRun::loop() {
   cluster::Answers answers;
   while (true) {
     std::optional<Task> task;
+    std::optional<KeyChange> key_change;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      const Instant at = now();
-      const auto pause = std::chrono::milliseconds((membership_->due(at) - at).ms);
-      changed_.wait_for(lock, pause, [this] { return is_woken_ || is_stopping_; });
+      changed_.wait_for(lock, pause(now()), [this] { return is_woken_ || is_stopping_; });
       if (is_stopping_) return;
       is_woken_ = false;
       task = std::exchange(task_, std::nullopt);
+      key_change = std::exchange(key_change_, std::nullopt);
     }
     if (task) (*task)(*membership_, now());
+    if (key_change) begin_key_change(*std::move(key_change));
     metadata_->poll(answers);
     const bool is_new = membership_->take(answers, now());
     if (is_new || task) setup_.tell(*membership_);
     serve_desk(answers, is_new);
+    serve_keys(answers);
     look_at_etcd(now());
     std::optional<Finished> finished = membership_->finished();
     if (!finished) continue;

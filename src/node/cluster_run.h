@@ -2,12 +2,14 @@
 // membership, and says what is new. Private to cluster.cc.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -15,9 +17,13 @@
 #include "cluster/etcd/ensemble.h"
 #include "cluster/membership.h"
 #include "cluster/owners.h"
+#include "cluster/shared_table.h"
 #include "node/owner_desk.h"
 
 namespace vmq::node {
+
+// In the metadata: SCOPE/KEY.
+inline constexpr std::string_view api_keys_prefix = "api-keys/";
 
 class ClusterRun {
  public:
@@ -31,6 +37,15 @@ class ClusterRun {
     std::function<void(const cluster::Membership&)> tell;
     // How etcd is, every second or so: likewise.
     std::function<void(const cluster::EnsembleStatus&)> tell_etcd;
+    // The API keys that all members share, as soon as all of them are known and whenever they have
+    // changed: likewise. What is returned is added to them.
+    std::function<cluster::SharedTable::Rows(std::uint64_t cluster,
+                                             const cluster::SharedTable::Rows& rows)>
+        tell_keys;
+  };
+  struct KeyChange {
+    std::string key;
+    std::optional<std::string> value;  // nullopt: it is removed
   };
 
   // REQUIRES: the desk outlives this. It is served while the node is a member.
@@ -46,6 +61,8 @@ class ClusterRun {
   void begin(std::optional<cluster::Members> known);
   // Has the membership begin something, and waits until it is finished.
   [[nodiscard]] Finished run(Task task);
+  // Has an API key added or removed, and waits until it is finished.
+  [[nodiscard]] cluster::SharedTable::How change_key(KeyChange change);
   // On the thread: who the members are, in the order of joining.
   void note_members(const std::vector<cluster::EnsembleMember>& members);
   // Ends the thread and the membership; etcd goes on.
@@ -55,6 +72,9 @@ class ClusterRun {
   void loop();
   void look_at_etcd(Instant at);
   void serve_desk(const cluster::Answers& answers, bool is_new);
+  void begin_key_change(KeyChange change);
+  void serve_keys(const cluster::Answers& answers);
+  std::chrono::milliseconds pause(Instant at) const;
   void wake();
 
   const Setup setup_;
@@ -65,9 +85,13 @@ class ClusterRun {
   bool is_stopping_ = false;
   std::optional<Task> task_;
   std::optional<Finished> finished_;
+  std::optional<KeyChange> key_change_;
+  std::optional<cluster::SharedTable::How> key_changed_;
   std::unique_ptr<cluster::EtcdMetadata> metadata_;
   std::unique_ptr<cluster::Membership> membership_;  // the thread's
   std::unique_ptr<cluster::Owners> owners_;          // likewise
+  std::unique_ptr<cluster::SharedTable> keys_;       // likewise
+  bool are_keys_told_ = false;
   bool is_desk_open_ = false;
   Instant etcd_due_{0};
   std::thread thread_;

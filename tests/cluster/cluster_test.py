@@ -179,6 +179,60 @@ class ClusterTest(unittest.TestCase):
         for node in self.nodes:
             self.until(["settler"], lambda node=node: self.clients(node))
 
+    def keys(self, node):
+        _, text = node.admin("api-key", "show", "--format=csv")
+        return sorted(line.split(",")[0] for line in text.split("\n")[1:] if line)
+
+    def opens(self, node, key):
+        request = urllib.request.Request(f"http://127.0.0.1:{node.http}/api/v1/cluster/show",
+                                         headers={"x-api-key": key})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError:
+            return False
+
+    def test_api_keys_are_those_of_all_members(self):
+        first, second, third = self.nodes
+        for number, node in enumerate(self.nodes):
+            node.start()
+            self.done(node.admin("api-key", "add", f"key=brought{number}"))
+        for node in (second, third):
+            self.done(node.join(first))
+        brought = ["brought0", "brought1", "brought2"]
+        for node in self.nodes:
+            self.until(brought, lambda node=node: self.keys(node))
+        made = self.done(second.admin("api-key", "create")).strip()
+        self.assertTrue(self.opens(second, made))
+        for node in (first, third):
+            self.until(True, lambda node=node: self.opens(node, made))
+        self.done(third.admin("api-key", "delete", "key=brought0"))
+        self.until(False, lambda: self.opens(first, "brought0"))
+        code, text = second.admin("api-key", "add", "key=brought1")
+        self.assertEqual((code, text.strip().split(":")[0]), (1, "key_already_exists"), text)
+        # One that was away finds out what was removed, and does not bring it back.
+        for node in self.nodes:
+            self.until(3, lambda node=node: len(self.voters(node)))
+        third.stop(signal.SIGKILL)
+        self.until("n1 n2 n3-", first.members)
+        self.done(first.admin("api-key", "delete", "key=brought1"))
+        third.start()
+        kept = sorted(["brought2", made])
+        for node in self.nodes:
+            self.until(kept, lambda node=node: self.keys(node))
+        # Without the majority they open what they did, and cannot be changed.
+        for node in (second, third):
+            node.stop(signal.SIGKILL)
+        self.until(True, lambda: self.is_split(first))
+        self.assertTrue(self.opens(first, made))
+        code, text = first.admin("api-key", "create")
+        self.assertEqual((code, text.strip().split(":")[0]), (1, "no_majority"), text)
+        first.stop(signal.SIGKILL)
+        first.start()
+        self.assertTrue(self.opens(first, made))
+        code, text = first.admin("api-key", "delete", f"key={made}")
+        self.assertEqual((code, text.strip().split(":")[0]), (1, "no_majority"), text)
+
     def test_a_member_leaves_and_a_dead_one_is_taken_out(self):
         first, second, third = self.nodes
         self.start(3)
