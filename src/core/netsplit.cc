@@ -14,19 +14,24 @@ std::vector<std::uint8_t> codes_of(ReasonCode code, std::size_t count) {
   return std::vector<std::uint8_t>(count, static_cast<std::uint8_t>(code));
 }
 
+// A node that was stopped for longer than its lease has not heard yet that it is no member now.
+bool is_in_majority(const Shard& shard) {
+  return shard.members_.has_quorum && shard.is_lease_held_;
+}
+
 }  // namespace
 
 bool may_register_now(const Shard& shard) {
-  return shard.members_.has_quorum || shard.config().netsplit.allow_register;
+  return is_in_majority(shard) || shard.config().netsplit.allow_register;
 }
 bool may_take_publish_now(const Shard& shard) {
-  return shard.members_.has_quorum || shard.config().netsplit.allow_publish;
+  return is_in_majority(shard) || shard.config().netsplit.allow_publish;
 }
 bool may_subscribe_now(const Shard& shard) {
-  return shard.members_.has_quorum || shard.config().netsplit.allow_subscribe;
+  return is_in_majority(shard) || shard.config().netsplit.allow_subscribe;
 }
 bool may_unsubscribe_now(const Shard& shard) {
-  return shard.members_.has_quorum || shard.config().netsplit.allow_unsubscribe;
+  return is_in_majority(shard) || shard.config().netsplit.allow_unsubscribe;
 }
 
 void refuse_publish_in_netsplit(Shard& shard, std::uint32_t slot, const mqtt::PublishView& packet) {

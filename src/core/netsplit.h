@@ -1,6 +1,6 @@
-// What a node without the majority of its cluster still does for its clients: what the four
-// allow_*_during_netsplit keys say, read anew each time. A node that has joined nobody has the
-// majority of itself.
+// What a node without the majority of its cluster, or without its lease, still does for its
+// clients: what the four allow_*_during_netsplit keys say, read anew each time. A node that has
+// joined nobody has the majority of itself.
 //
 //              MQTT 5                        before it
 //   CONNECT    CONNACK 0x88                  CONNACK 3

@@ -57,6 +57,7 @@ void Shard::on_memory(bool is_short) {
 }
 
 void Shard::on_load(bool is_overloaded) { is_overloaded_ = is_overloaded; }
+void Shard::on_lease(bool is_held) { is_lease_held_ = is_held; }
 
 // The numbers of the links between shards, kept when the journal turns that held them go.
 void Shard::save_links() {

@@ -457,6 +457,7 @@ class Shard {
   void on_store_health(bool writable, bool congested);
   void on_memory(bool is_short);
   void on_load(bool is_overloaded);
+  void on_lease(bool is_held);
 
   // --- timers (timers.cc) ---
   enum class TimerKind : std::uint8_t {
@@ -643,6 +644,7 @@ class Shard {
   bool store_writable_ = true;
   bool is_memory_short_ = false;
   bool is_overloaded_ = false;
+  bool is_lease_held_ = true;
   bool store_congested_ = false;
   std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
   std::vector<ConnId> congested_;  // publishers that wait for the store

@@ -82,6 +82,10 @@ class ShardCore {
   void on_tunnel_failed(ConnId client);
   // Who the members of the cluster are. A node that has joined nobody is never told.
   void on_members(const cluster::Members& members);
+  // Whether this node's lease holds by its own clock: without it others may act in its place, so it
+  // is split off until it is a member again. Call when that changed, before the turn's other
+  // inputs. Held until told otherwise.
+  void on_lease(bool is_held);
   // The streams of this shard to other members that have no connection. Whoever shells the core
   // dials them: one connection each, given to on_accepted once both ends have proved who they are.
   void list_unlinked(std::vector<LinkInfo>& out) const;

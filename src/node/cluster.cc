@@ -126,6 +126,7 @@ std::unique_ptr<ClusterRun> Cluster::make_run() {
   ClusterRun::Setup setup;
   setup.key_prefix = keys.key_prefix;
   setup.tell = [this](const Membership& membership) { tell(membership); };
+  setup.tell_lease = [this](Instant until) { node_.note_lease(until); };
   setup.tell_etcd = [this](const cluster::EnsembleStatus& status) { tell_etcd(status); };
   setup.tell_keys = [this](std::uint64_t number, const KeyRows& rows) {
     return tell_keys_(number, rows);
@@ -471,6 +472,7 @@ Cluster::Done Cluster::leave() {
     if (!how) return failure(ClusterError{"not_removed", how.error()});
   }
   undo(std::move(run_));
+  node_.note_lease(lease_for_ever);
   node_.set_members({});
   log_.info("cluster_left");
   return {};

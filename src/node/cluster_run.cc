@@ -139,8 +139,16 @@ void ClusterRun::serve_keys(const cluster::Answers& answers) {
   changed_.notify_all();
 }
 
+void ClusterRun::tell_lease() {
+  if (membership_->standing() == cluster::Standing::Outside) return;
+  setup_.tell_lease(membership_->is_fenced(now()) ? Instant{0} : membership_->lease_until());
+}
+
 std::chrono::milliseconds ClusterRun::pause(Instant at) const {
   Instant due = membership_->due(at);
+  // The shards are to hear of a lease that was renewed well before it would have been over.
+  const Instant lease_until = membership_->lease_until();
+  if (lease_until > at) due = std::min(due, at + milliseconds((lease_until - at).ms / 2));
   if (const auto keys_due = keys_->due()) due = std::min(due, std::max(*keys_due, at));
   return std::chrono::milliseconds((due - at).ms);
 }
@@ -168,6 +176,7 @@ void ClusterRun::loop() {
     if (key_change) begin_key_change(*std::move(key_change));
     metadata_->poll(answers);
     const bool is_new = membership_->take(answers, now());
+    tell_lease();
     if (is_new || task) setup_.tell(*membership_);
     serve_desk(answers, is_new);
     serve_keys(answers);

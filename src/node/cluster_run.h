@@ -35,6 +35,9 @@ class ClusterRun {
     std::string key_prefix;
     // Something may be new: on the thread.
     std::function<void(const cluster::Membership&)> tell;
+    // This member may act for the cluster until then; no member: for ever. Whenever it may have
+    // changed, before tell(): likewise.
+    std::function<void(Instant)> tell_lease;
     // How etcd is, every second or so: likewise.
     std::function<void(const cluster::EnsembleStatus&)> tell_etcd;
     // The API keys that all members share, as soon as all of them are known and whenever they have
@@ -72,6 +75,7 @@ class ClusterRun {
   void loop();
   void look_at_etcd(Instant at);
   void serve_desk(const cluster::Answers& answers, bool is_new);
+  void tell_lease();
   void begin_key_change(KeyChange change);
   void serve_keys(const cluster::Answers& answers);
   std::chrono::milliseconds pause(Instant at) const;

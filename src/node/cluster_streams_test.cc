@@ -128,6 +128,20 @@ TEST_F(ClusterStreams, what_is_published_while_links_break_arrives_once_and_in_o
   EXPECT_GT(forwarder.accepted(), 2u);
 }
 
+TEST_F(ClusterStreams, a_member_whose_lease_is_over_lets_nobody_in_until_it_has_one) {
+  wait_for_links();
+  const Instant now = read_clock().instant;
+  a_.node->note_lease(now);
+  Client early(a_.client_address());
+  EXPECT_EQ(early.connect("client"), 3);  // server unavailable
+  Client elsewhere(b_.client_address());
+  EXPECT_EQ(elsewhere.connect("elsewhere"), 0);
+  a_.node->note_lease(now + seconds(3600));
+  Client late(a_.client_address());
+  EXPECT_EQ(late.connect("late"), 0);
+  EXPECT_TRUE(a_.logs("lease_is_over"));
+}
+
 TEST_F(ClusterStreams, a_session_is_found_from_the_other_node) {
   wait_for_links();
   {

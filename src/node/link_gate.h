@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,7 @@
 
 namespace vmq::node {
 
+inline constexpr Instant lease_for_ever{std::numeric_limits<std::int64_t>::max()};
 using MembersSnapshot = std::shared_ptr<const cluster::Members>;
 
 class LinkGate {
@@ -39,6 +41,13 @@ class LinkGate {
   bool has_default_cookie() const { return cookie_ == "vmq"; }
   MembersSnapshot members() const;
   void set_members(cluster::Members members);
+  // The lease of this node as a member is held at every instant before `until`; a node that has
+  // joined nobody needs none. Read by shards in every turn, so that one that was stopped for a
+  // while knows at once.
+  void set_lease(Instant until) { lease_until_ms_.store(until.ms, std::memory_order_relaxed); }
+  bool holds_lease(Instant now) const {
+    return now.ms < lease_until_ms_.load(std::memory_order_relaxed);
+  }
   // Whether a member of this cluster says this of itself.
   bool is_member(const cluster::Hello& peer) const;
 
@@ -80,6 +89,7 @@ class LinkGate {
   std::shared_ptr<const net::Transport> plain_;
   std::shared_ptr<const net::Transport> tls_;
   std::function<void(cluster::MemberNumber)> on_heard_;
+  std::atomic<std::int64_t> lease_until_ms_{lease_for_ever.ms};
   mutable std::mutex mutex_;
   MembersSnapshot members_;
   std::function<bool()> has_control_room_;

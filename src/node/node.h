@@ -83,6 +83,8 @@ class Node {
   // From now on these are the cluster: connections to new ones are made, to others ended. Each
   // shard is told within its next turn.
   void set_members(const cluster::Members& members);
+  // The lease of this node as a member, see LinkGate; told whenever it has moved on.
+  void note_lease(Instant until) { gate_->set_lease(until); }
   // Where other nodes reach this one: its running listener.vmqs, or else listener.vmq, with the
   // host of the nodename if it listens on all addresses. The error is a sentence.
   [[nodiscard]] Result<cluster::MemberAddress, std::string> link_address() const;

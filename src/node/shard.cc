@@ -107,9 +107,9 @@ void ShardThread::run() {
     if (timeout_ms != 0) world_.epochs.offline(reader);
     reactor_.wait(timeout_ms);
     if (timeout_ms != 0) world_.epochs.online(reader);
-    now_ = read_clock();
     stopwatch_.on_turn_begin();
     do {
+      now_ = read_clock();
       turn();
       stopwatch_.on_turn_end();
       world_.epochs.quiescent(reader);
@@ -133,6 +133,7 @@ int ShardThread::timeout() const {
 
 void ShardThread::turn() {
   core_.begin_turn(now_);
+  watch_lease();
   if (has_tasks_.load(std::memory_order_acquire)) take_tasks();
   take_completions();
   watch_load();
@@ -217,6 +218,21 @@ void ShardThread::watch_load() {
                                       {"effect", "new clients are refused"}});
   } else {
     world_.log.info("overload_over", {{"shard", shard}, {"lag_ms", lag_us / 1000}});
+  }
+}
+
+// Whoever slept for longer than the lease lasts finds that out here, before it does anything.
+void ShardThread::watch_lease() {
+  const bool is_held = world_.gate.holds_lease(now_.instant);
+  if (is_held == is_lease_held_) return;
+  is_lease_held_ = is_held;
+  core_.on_lease(is_held);
+  const auto shard = static_cast<unsigned>(world_.id.value);
+  if (is_held) {
+    world_.log.info("lease_is_back", {{"shard", shard}});
+  } else {
+    world_.log.warning("lease_is_over",
+                       {{"shard", shard}, {"effect", "the allow_*_during_netsplit keys decide"}});
   }
 }
 

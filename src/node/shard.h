@@ -103,6 +103,7 @@ class ShardThread {
   void take_tasks();
   void take_links();
   void watch_load();
+  void watch_lease();
   void take_completions();
   void carry_out();
   void log_note(const core::Note& note);
@@ -129,6 +130,7 @@ class ShardThread {
   store::Completions completions_;
   bool was_writable_ = true;
   bool was_congested_ = false;
+  bool is_lease_held_ = true;
   std::atomic<bool> is_overloaded_{false};
   std::uint64_t ticket_submitted_ = 0;
   Stopwatch stopwatch_;

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -178,6 +179,21 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(said.strip(), "Done")
         for node in self.nodes:
             self.until(["settler"], lambda node=node: self.clients(node))
+
+    def test_one_that_was_stopped_for_longer_than_its_lease_lets_nobody_in_at_once(self):
+        first, _, third = self.nodes
+        self.start(3)
+        third.process.send_signal(signal.SIGSTOP)
+        self.until("n1 n2 n3-", first.members)
+        # It is in the kernel's hands until the node wakes up.
+        early = socket.create_connection(("127.0.0.1", third.mqtt), timeout=PATIENCE)
+        early.sendall(b"\x10\x11\x00\x04MQTT\x04\x02\x00\x3c\x00\x05early")
+        third.process.send_signal(signal.SIGCONT)
+        self.assertEqual(early.recv(4), b"\x20\x02\x00\x03")
+        early.close()
+        for node in self.nodes:
+            self.until("n1 n2 n3", node.members)
+        self.until(0, lambda: self.publish(third, "t", "x"))
 
     def keys(self, node):
         _, text = node.admin("api-key", "show", "--format=csv")

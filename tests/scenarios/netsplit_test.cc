@@ -31,6 +31,9 @@ class Netsplit : public ShardedStage {
     for (std::uint8_t i = 0; i < node->shard_count(); ++i) node->shard(i).on_members(members);
     run();
   }
+  void set_lease(bool is_held) {
+    for (std::uint8_t i = 0; i < node->shard_count(); ++i) node->shard(i).on_lease(is_held);
+  }
   ReasonCode connect(Version version) {
     Client& late = client("late" + std::to_string(++late_), version);
     late.connect(*node, late.connect_fields());
@@ -186,6 +189,20 @@ TEST_P(Netsplit, a_will_is_not_published) {
     EXPECT_EQ(taker.received.size(), has_quorum ? 1u : 0u);
     set_quorum(true);
   }
+}
+
+TEST_P(Netsplit, a_node_whose_lease_is_over_takes_nothing_though_it_knows_of_no_split) {
+  Client& one = online("one");
+  set_lease(false);
+  EXPECT_EQ(connect(Version::V5), ReasonCode::ServerUnavailable);
+  EXPECT_EQ(publish_http(), core::HttpOutcome::Unavailable);
+  EXPECT_TRUE(one.is_open());
+  set_lease(true);
+  EXPECT_EQ(connect(Version::V5), ReasonCode::Success);
+  EXPECT_EQ(publish_http(), core::HttpOutcome::Published);
+  // Neither makes up for the other.
+  set_quorum(false);
+  EXPECT_EQ(connect(Version::V5), ReasonCode::ServerUnavailable);
 }
 
 TEST_P(Netsplit, a_message_over_http_is_to_be_tried_again) {
