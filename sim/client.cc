@@ -177,6 +177,7 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
       const auto packet = mqtt::decode_connack(version_, head.flags, body);
       VMQ_EXPECT(packet.has_value());
       connack = packet->reason;
+      server_reference = packet->server_reference.value_or("");
       session_present = packet->session_present;
       // MQTT 3.1 does not tell; its sessions are kept until they are asked to be clean.
       if (!session_present && version_ != mqtt::Version::V31) unreleased_.clear();
@@ -219,6 +220,7 @@ void Client::take(const mqtt::FrameHead& head, ByteView body) {
       const auto packet = mqtt::decode_disconnect(version_, head.flags, body, mqtt::Sender::Server);
       VMQ_EXPECT(packet.has_value());
       disconnected = packet->reason;
+      server_reference = packet->server_reference.value_or("");
       keep({head.type, 0, packet->reason, false, false, {}, {}});
       break;
     }

@@ -89,6 +89,7 @@ class Client {
   std::optional<mqtt::ReasonCode> connack;
   bool session_present = false;
   std::optional<mqtt::ReasonCode> disconnected;
+  std::string server_reference;  // of the last CONNACK or DISCONNECT
   std::vector<std::vector<std::uint8_t>> subacks;
   std::uint32_t pings = 0;
   bool keeps_events = false;

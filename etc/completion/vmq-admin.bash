@@ -107,7 +107,11 @@ _vmq_admin() {
       "metrics show")
         candidates="--aggregate --format= --group= --help --mqtt_version= --reason_code= --return_code= --with-descriptions" ;;
       "node")
-        candidates="flag_as_init_synced history start status stop swc_sync_status upgrade" ;;
+        candidates="evacuate flag_as_init_synced history start status stop swc_sync_status upgrade" ;;
+      "node evacuate")
+        candidates="--format= --help rate= stop to=" ;;
+      "node evacuate stop")
+        candidates="--format= --help" ;;
       "node flag_as_init_synced")
         candidates="--format= --help" ;;
       "node history")

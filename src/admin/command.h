@@ -49,6 +49,8 @@ struct Command {
   std::string_view free_words = {};
   // key=value pairs of any key are taken, as in `set KEY=VALUE…`.
   bool takes_any_key = false;
+  // May take minutes; commands that do not are carried out meanwhile.
+  bool takes_long = false;
   // Answers until the caller hangs up, as `trace client`.
   bool streams = false;
   // More about it, for its own help screen: full sentences, examples. Lines are broken where the

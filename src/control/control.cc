@@ -1,5 +1,7 @@
 #include "control/control.h"
 
+#include <array>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -23,12 +25,19 @@ struct Control::Impl {
     Done done;
   };
 
+  // Commands that are carried out one after the other.
+  struct Lane {
+    std::condition_variable changed;
+    std::deque<Job> jobs;
+    std::thread thread;
+  };
+
   Impl(node::Node& node_of, node::Log& log_of, Handlers handlers_of)
       : node(node_of), log(log_of), handlers(std::move(handlers_of)) {
     for (const admin::Command& command : admin::commands()) {
       VMQ_EXPECT(handlers.contains(command.words));
     }
-    thread = std::thread([this] { serve(); });
+    for (Lane& lane : lanes) lane.thread = std::thread([this, &lane] { serve(lane); });
   }
 
   ~Impl() {
@@ -36,18 +45,22 @@ struct Control::Impl {
       const std::lock_guard<std::mutex> lock(mutex);
       is_ending = true;
     }
-    changed.notify_all();
-    thread.join();
-    for (Job& job : jobs) job.done(admin::Answer::failed("The node is stopping."));
+    for (Lane& lane : lanes) lane.changed.notify_all();
+    for (Lane& lane : lanes) lane.thread.join();
+    for (Lane& lane : lanes) {
+      for (Job& job : lane.jobs) job.done(admin::Answer::failed("The node is stopping."));
+    }
   }
 
-  void serve() {
+  Lane& lane_of(const admin::Command& command) { return lanes[command.takes_long ? 1 : 0]; }
+
+  void serve(Lane& lane) {
     std::unique_lock<std::mutex> lock(mutex);
     while (true) {
-      changed.wait(lock, [this] { return is_ending || !jobs.empty(); });
+      lane.changed.wait(lock, [&] { return is_ending || !lane.jobs.empty(); });
       if (is_ending) return;
-      Job job = std::move(jobs.front());
-      jobs.pop_front();
+      Job job = std::move(lane.jobs.front());
+      lane.jobs.pop_front();
       lock.unlock();
       job.done(carry_out(job.invocation, job.caller, nullptr));
       lock.lock();
@@ -57,7 +70,7 @@ struct Control::Impl {
   admin::Answer carry_out(const admin::Invocation& invocation, const Caller& caller,
                           Stream* stream) {
     const admin::Command& command = *invocation.command;
-    Context context{node, log, caller, stream};
+    Context context{node, log, caller, stream, [this] { return is_ending.load(); }};
     admin::Answer answer = handlers.find(command.words)->second(context, invocation);
     if (command.effect == admin::Effect::Changes) {
       log.info("command",
@@ -73,10 +86,8 @@ struct Control::Impl {
   node::Log& log;
   const Handlers handlers;
   std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<Job> jobs;
-  bool is_ending = false;
-  std::thread thread;
+  std::array<Lane, 2> lanes;           // the second one for what takes long
+  std::atomic<bool> is_ending{false};  // changed under the mutex
 };
 
 Control::Control(node::Node& node, node::Log& log, Handlers handlers)
@@ -88,9 +99,10 @@ void Control::submit(admin::Invocation invocation, Caller caller, Done done) {
   VMQ_EXPECT(!invocation.command->streams);
   {
     const std::lock_guard<std::mutex> lock(impl_->mutex);
-    if (impl_->jobs.size() < waiting_max && !impl_->is_ending) {
-      impl_->jobs.push_back({std::move(invocation), std::move(caller), std::move(done)});
-      impl_->changed.notify_one();
+    Impl::Lane& lane = impl_->lane_of(*invocation.command);
+    if (lane.jobs.size() < waiting_max && !impl_->is_ending) {
+      lane.jobs.push_back({std::move(invocation), std::move(caller), std::move(done)});
+      lane.changed.notify_one();
       return;
     }
   }

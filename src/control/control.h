@@ -2,8 +2,9 @@
 // admin socket of vmq-admin, the HTTP API, the status page) comes through here.
 //
 // Handlers run one after the other on Control's own thread, so they need no locks among each other;
-// they may block for a moment on the shards (Node::ask_shards). A command that streams gets a
-// thread of its own for as long as its caller listens.
+// they may block for a moment on the shards (Node::ask_shards). Those that take long run one after
+// the other on a second thread, beside the rest. A command that streams gets a thread of its own
+// for as long as its caller listens.
 //
 // Lifetime: made after the node, gone before it. Threads: submit() may be called by any.
 #pragma once
@@ -47,6 +48,8 @@ struct Context {
   node::Log& log;
   const Caller& caller;
   Stream* stream = nullptr;  // of commands that stream
+  // Of commands that take long: the node stops, so they should end.
+  std::function<bool()> is_ending = [] { return false; };
 };
 
 // How long a handler waits for the shards, and what it answers when that was not enough.
@@ -63,7 +66,8 @@ class Control {
 
   // REQUIRES: there is a handler for every row of the table.
   Control(node::Node& node, node::Log& log, Handlers handlers);
-  // Commands under way are finished; those that wait are answered with a failure.
+  // Commands under way are finished, those that take long as soon as they see that the node stops;
+  // those that wait are answered with a failure.
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;

@@ -21,28 +21,37 @@ constexpr std::string_view leave_waits = "{\"kill_sessions\":false,\"timeout\":"
 constexpr std::uint64_t leave_timeout_s = 60;
 constexpr std::uint64_t leave_timeout_max_s = 3600;
 
+constexpr std::string_view leave_interval = ",\"summary_interval\":";
+constexpr std::uint64_t summary_interval_s = 5;
+
 struct Leaving {
   bool kills = false;
   std::uint64_t timeout_s = leave_timeout_s;
+  std::uint64_t interval_s = summary_interval_s;
 };
 
 std::string text_of(const Leaving& leaving) {
   return std::string(leaving.kills ? leave_kills : leave_waits) +
-         std::to_string(leaving.timeout_s) + '}';
+         std::to_string(leaving.timeout_s) + std::string(leave_interval) +
+         std::to_string(leaving.interval_s) + '}';
 }
 
 Result<Leaving, std::string> parse_leaving(std::string_view json) {
   Leaving leaving;
   leaving.kills = json.starts_with(leave_kills);
   const std::string_view head = leaving.kills ? leave_kills : leave_waits;
-  const std::size_t end = json.find('}');
-  if (!json.starts_with(head) || end == std::string_view::npos) {
+  const std::size_t end = json.find(leave_interval);
+  const std::size_t interval = end + leave_interval.size();
+  if (!json.starts_with(head) || end == std::string_view::npos || !json.ends_with('}')) {
     return failure<std::string>("the question is not understood there");
   }
   const auto timeout =
       cluster::parse_number(json.substr(head.size(), end - head.size()), leave_timeout_max_s);
-  if (!timeout) return failure<std::string>("the question is not understood there");
+  const auto pause =
+      cluster::parse_number(json.substr(interval, json.size() - 1 - interval), leave_timeout_max_s);
+  if (!timeout || !pause) return failure<std::string>("the question is not understood there");
   leaving.timeout_s = *timeout;
+  leaving.interval_s = *pause;
   return leaving;
 }
 
@@ -61,21 +70,43 @@ std::uint64_t clients_online(const node::Node& node) {
   return sum_of(node, "active_mqtt_connections") + sum_of(node, "active_mqttws_connections");
 }
 
+// Waits until no client is connected; false: some still are. Says every so often how many.
+Result<void, std::string> await_clients(node::Node& node, node::Log& log, const Leaving& leaving,
+                                        const std::function<bool()>& is_ending) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::seconds(leaving.timeout_s);
+  const auto interval = std::chrono::seconds(std::max<std::uint64_t>(leaving.interval_s, 1));
+  auto next_summary = Clock::now() + interval;
+  while (const std::uint64_t online = clients_online(node)) {
+    const auto at = Clock::now();
+    if (is_ending()) return failure<std::string>("the node is stopping");
+    if (at >= end) {
+      return failure("clients are still connected after " + std::to_string(leaving.timeout_s) +
+                     " s: " + std::to_string(online) +
+                     "; nobody new gets in. Repeat the command to go on");
+    }
+    if (at >= next_summary) {
+      next_summary = at + interval;
+      log.info("leaving", {{"clients", online},
+                           {"seconds_left",
+                            std::chrono::duration_cast<std::chrono::seconds>(end - at).count()}});
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return {};
+}
+
 // This member goes. The text is for the operator.
 Result<std::string, std::string> leave_self(node::Node& node, node::Log& log,
-                                            node::Cluster& cluster, const Leaving& leaving) {
+                                            node::Cluster& cluster, const Leaving& leaving,
+                                            const std::function<bool()>& is_ending) {
   if (const auto done = cluster.announce_leave(); !done) return failure(done.error().text);
   end_service(node, leaving.kills);
   if (!leaving.kills) {
     return std::string("Done! Use -k to teardown and migrate existing sessions!");
   }
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(leaving.timeout_s);
-  while (clients_online(node) > 0) {
-    if (std::chrono::steady_clock::now() >= end) {
-      return failure("clients are still connected after " + std::to_string(leaving.timeout_s) +
-                     " s; nobody new gets in. Repeat the command to go on");
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  if (const auto gone = await_clients(node, log, leaving, is_ending); !gone) {
+    return failure(gone.error());
   }
   if (const auto done = cluster.leave(); !done) return failure(done.error().text);
   log.info("left_cluster", {{"effect", "this node stands alone, its listeners are suspended"}});
@@ -104,7 +135,8 @@ Answer leave(Context& context, node::Cluster& cluster, const Invocation& invocat
   const bool is_self = name == context.node.config()->node.name;
   const Leaving leaving{
       invocation.has("kill_sessions"),
-      std::min(invocation.number("timeout", leave_timeout_s), leave_timeout_max_s)};
+      std::min(invocation.number("timeout", leave_timeout_s), leave_timeout_max_s),
+      std::min(invocation.number("summary-interval", summary_interval_s), leave_timeout_max_s)};
   if (members->self == cluster::no_member) {
     return Answer::failed(is_self
                               ? "This node stands alone: there is no other that could take over "
@@ -112,7 +144,9 @@ Answer leave(Context& context, node::Cluster& cluster, const Invocation& invocat
                               : "There is no node '" + name +
                                     "' in this cluster; vmq-admin cluster show lists its members.");
   }
-  if (is_self) return answer_of(leave_self(context.node, context.log, cluster, leaving));
+  if (is_self) {
+    return answer_of(leave_self(context.node, context.log, cluster, leaving, context.is_ending));
+  }
   const cluster::Member* member = members->find(name);
   if (member == nullptr) {
     return Answer::failed("There is no node '" + name +
@@ -144,7 +178,7 @@ void bind_member_commands(Handlers& handlers, node::Node& node, node::Log& log,
         const auto leaving = parse_leaving(asked.question.json);
         if (!leaving) return failure(leaving.error());
         log.info("asked_to_leave", {{"by", asked.peer.name}});
-        return leave_self(node, log, cluster, *leaving);
+        return leave_self(node, log, cluster, *leaving, asked.is_stopping);
       });
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,32 @@ Answer stop(Context&, const Invocation&) {
   return Answer::done();
 }
 
+constexpr std::uint64_t evacuation_rate = 100;
+constexpr std::uint64_t evacuation_rate_max = 1'000'000;
+
+Answer evacuate(Context& context, const Invocation& invocation) {
+  const std::uint64_t rate = invocation.number("rate", evacuation_rate);
+  if (rate == 0 || rate > evacuation_rate_max) {
+    return Answer::failed("rate is 1 to " + std::to_string(evacuation_rate_max) +
+                          " clients a second; nothing was changed.");
+  }
+  node::Node& node = context.node;
+  const std::string to(invocation.value("to").value_or(""));
+  node.evacuate(node::Node::Evacuation{rate, to});
+  const std::uint64_t online =
+      sum_of(node, "active_mqtt_connections") + sum_of(node, "active_mqttws_connections");
+  context.log.info("evacuating", {{"clients", online}, {"rate", rate}});
+  return Answer::text("Done! " + std::to_string(online) + " clients are connected; " +
+                      std::to_string(rate) +
+                      " a second are sent away. vmq-admin node evacuate stop ends that.");
+}
+
+Answer stop_evacuation(Context& context, const Invocation&) {
+  context.node.evacuate(std::nullopt);
+  context.log.info("evacuation_over");
+  return Answer::done();
+}
+
 Answer upgrade(Context&, const Invocation&) {
   return Answer::failed(
       "A running process is not upgraded. Install the new package and restart the node: what was "
@@ -64,6 +91,8 @@ void bind_node_commands(Handlers& handlers) {
   // Who can ask reaches a node that runs.
   handlers["node start"] = [](Context&, const Invocation&) { return Answer::done(); };
   handlers["node stop"] = stop;
+  handlers["node evacuate"] = evacuate;
+  handlers["node evacuate stop"] = stop_evacuation;
   handlers["node upgrade"] = upgrade;
   handlers["node swc_sync_status"] = sync_status;
   handlers["node flag_as_init_synced"] = [](Context&, const Invocation&) { return Answer::done(); };

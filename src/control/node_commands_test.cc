@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <future>
 #include <sstream>
+#include <thread>
 
 #include "admin/writers.h"
 #include "control/api_keys.h"
@@ -56,8 +58,8 @@ TEST_F(NodeCommands, a_lone_node_is_a_cluster_of_one) {
   EXPECT_EQ(run("cluster show"), "Node,Running\r\nVerneMQ@127.0.0.1,true\r\n");
   EXPECT_TRUE(run("cluster join discovery-node=VerneMQ@127.0.0.1")
                   .starts_with("! RPC to node 'VerneMQ@127.0.0.1' failed for reason: self_join"));
-  EXPECT_TRUE(run("cluster join discovery-node=a@b").starts_with(
-      "! RPC to node 'a@b' failed for reason: no_listener"));
+  EXPECT_TRUE(run("cluster join discovery-node=a@b")
+                  .starts_with("! RPC to node 'a@b' failed for reason: no_listener"));
   EXPECT_TRUE(run("cluster leave node=a@b").starts_with("! There is no node 'a@b'"));
   EXPECT_TRUE(run("cluster leave node=VerneMQ@127.0.0.1 -k").starts_with("! This node stands"));
 }
@@ -77,6 +79,42 @@ TEST_F(NodeCommands, node_status_counts_clients_and_messages) {
   EXPECT_NE(status.find("num_online,1\r\nnum_offline,1\r\nmsg_in,1\r\n"), std::string::npos)
       << status;
   EXPECT_NE(status.find("num_subscriptions,2\r\nnum_retained,0\r\n"), std::string::npos) << status;
+}
+
+TEST_F(NodeCommands, clients_are_moved_off_until_it_is_called_off) {
+  begin();
+  node::Client here = client();
+  EXPECT_EQ(here.connect("here"), 0);
+  EXPECT_TRUE(run("node evacuate rate=0").starts_with("! rate is 1 to"));
+  EXPECT_TRUE(run("node evacuate rate=50").starts_with("Done! 1 clients are connected; 50 a"));
+  EXPECT_EQ(here.receive(), "");  // it has been cut off
+  EXPECT_EQ(client().connect("late"), 3);
+  EXPECT_TRUE(node_->is_evacuating());
+  EXPECT_NE(run("metrics show").find("counter.client_evacuated = 1"), std::string::npos);
+  EXPECT_EQ(run("node evacuate stop"), "Done\n");
+  EXPECT_FALSE(node_->is_evacuating());
+  EXPECT_EQ(client().connect("later"), 0);
+}
+
+TEST_F(NodeCommands, a_command_that_takes_long_keeps_no_other_waiting) {
+  start();
+  cluster_ = std::make_unique<node::Cluster>(*node_, *log_);
+  Handlers handlers = all_handlers(keys_);
+  std::promise<void> is_under_way;
+  handlers["cluster leave"] = [&](Context& context, const admin::Invocation&) {
+    is_under_way.set_value();
+    while (!context.is_ending()) std::this_thread::yield();
+    return admin::Answer::failed("ended");
+  };
+  control_ = std::make_unique<Control>(*node_, *log_, std::move(handlers));
+  std::promise<std::string> left;
+  const std::vector<std::string> leave = {"cluster", "leave", "node=a"};
+  control_->submit(*admin::parse(leave), {"test", "tester"},
+                   [&](const admin::Answer& answer) { left.set_value(admin::to_csv(answer)); });
+  is_under_way.get_future().wait();
+  EXPECT_EQ(run("cluster show"), "Node,Running\r\nVerneMQ@127.0.0.1,true\r\n");
+  control_.reset();
+  EXPECT_EQ(left.get_future().get(), "ended\n");
 }
 
 TEST_F(NodeCommands, a_plugin_is_switched_on_with_rules_that_can_be_used_only) {

@@ -32,6 +32,7 @@ namespace vmq::core {
   X(QueueMessageIn, "queue_message_in", "messages put into queues")                           \
   X(QueueMessageOut, "queue_message_out", "messages taken out of queues")                     \
   X(ClientExpired, "client_expired", "deprecated, always 0")                                  \
+  X(ClientEvacuated, "client_evacuated", "clients told to connect to another node")           \
   X(RouterMatchesLocal, "router_matches_local", "deliveries found by routing on this node")   \
   X(RouterMatchesRemote, "router_matches_remote", "deliveries handed to other nodes")         \
   X(ClusterBytesReceived, "cluster_bytes_received", "bytes received from other nodes")        \
@@ -113,6 +114,7 @@ namespace vmq::core {
   X(SystemRuntime, "system_runtime", Counter, "milliseconds of CPU time")                         \
   X(SystemWallclock, "system_wallclock", Counter, "milliseconds since the start")                 \
   X(SystemUtilization, "system_utilization", Gauge, "percent of all cores used in this second")   \
+  X(Evacuating, "node_evacuating", Gauge, "1 while clients are moved off this node")              \
   X(NetsplitDetected, "netsplit_detected", Counter, "times that a member was missed")             \
   X(NetsplitResolved, "netsplit_resolved", Counter, "times that all were there again")            \
   X(VmMemoryTotal, "vm_memory_total", Gauge, "bytes of memory of the process's own")
@@ -196,6 +198,9 @@ struct NodeValues {
   std::array<Counter, metric_count<NodeValue>> values;
   void set(NodeValue which, std::uint64_t value) {
     values[static_cast<std::size_t>(which)].set(value);
+  }
+  std::uint64_t value(NodeValue which) const {
+    return values[static_cast<std::size_t>(which)].value();
   }
 };
 

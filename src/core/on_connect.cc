@@ -168,6 +168,8 @@ void Shard::refuse_connect(std::uint32_t slot, mqtt::ReasonCode reason, bool ans
     mqtt::ConnackFields fields;
     fields.reason = reason;
     if (conn.is_v5() && !text.empty()) fields.reason_string = text;
+    const std::string_view other = reference_for(reason);
+    if (conn.is_v5() && !other.empty()) fields.server_reference = other;  // [MQTT-4.11.0-1]
     send_connack(slot, fields);
   }
   drop(slot, CloseHow::Flush);
@@ -179,6 +181,8 @@ std::optional<mqtt::ReasonCode> Shard::check_connect(const Connection& conn,
                                                        (connect.bridge ? 0x80 : 0));
   if (!listener(conn).protocol_versions.allows(level))
     return ReasonCode::UnsupportedProtocolVersion;
+  // Through another member comes who has a session here.
+  if (evacuation_ && !conn.is_tunnelled) return ReasonCode::UseAnotherServer;
   if (is_overloaded_) return ReasonCode::ServerBusy;
   if (connect.client_id.size() > config().session.client_id_size_max) {
     return ReasonCode::ClientIdentifierNotValid;

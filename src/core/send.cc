@@ -87,10 +87,8 @@ void Shard::send_disconnect(std::uint32_t slot, mqtt::ReasonCode reason, std::st
   mqtt::DisconnectView fields;
   fields.reason = reason;
   if (!text.empty() && conn.request_problem_information) fields.reason_string = text;
-  const std::string& other = config().node.server_reference;
-  if (reason == mqtt::ReasonCode::ServerShuttingDown && !other.empty()) {
-    fields.server_reference = other;  // [MQTT-4.11.0-1]
-  }
+  const std::string_view other = reference_for(reason);
+  if (!other.empty()) fields.server_reference = other;  // [MQTT-4.11.0-1]
   if (!mqtt::fit(fields, conn.packet_size_max)) return;
   counters_.count(PerReason::DisconnectSent, true, reason);
   mqtt::write(mqtt::Version::V5, fields, reserve(slot, mqtt::size_of(mqtt::Version::V5, fields)));

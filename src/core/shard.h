@@ -23,6 +23,7 @@
 #include "core/connect_rate.h"
 #include "core/counters.h"
 #include "core/effects.h"
+#include "core/evacuation.h"
 #include "core/hooks.h"
 #include "core/journal.h"
 #include "core/limits.h"
@@ -471,13 +472,14 @@ class Shard {
     Patience,
     Sys,
     RetainedSweep,
-    Rearm,    // sessions from `slot` on
-    Interest  // a SUBACK has waited long enough
+    Rearm,     // sessions from `slot` on
+    Interest,  // a SUBACK has waited long enough
+    Evacuate
   };
   struct Timer {
     TimerKind kind = TimerKind::Sys;
     std::uint32_t slot = 0;
-    // Of the connection; of a session its created_generation; of Sys and Rearm the round.
+    // Of the connection; of a session its created_generation; of Sys, Rearm and Evacuate the round.
     std::uint64_t incarnation = 0;
   };
   void on_timer();
@@ -494,6 +496,12 @@ class Shard {
   void on_config(ConfigChange change);
   void begin_sys_rounds();
   void rearm_sessions(const Timer& timer);
+
+  // --- moving clients elsewhere (evacuate.cc) ---
+  void on_evacuation(std::optional<Evacuation> evacuation);
+  void evacuate_some(const Timer& timer);
+  bool is_evacuee(const Connection& conn) const;
+  std::string_view reference_for(mqtt::ReasonCode reason) const;
 
   // --- an operator (on_command.cc) ---
   // Ends the connections that came through a listener, from slot `from` on and at most so many.
@@ -645,6 +653,10 @@ class Shard {
   bool is_memory_short_ = false;
   bool is_overloaded_ = false;
   bool is_lease_held_ = true;
+  std::optional<Evacuation> evacuation_;
+  std::uint64_t evacuation_round_ = 0;
+  std::uint64_t evacuation_debt_ = 0;  // millionths of clients
+  std::uint32_t evacuation_at_ = 0;    // the next place to look at
   bool store_congested_ = false;
   std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
   std::vector<ConnId> congested_;  // publishers that wait for the store

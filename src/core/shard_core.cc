@@ -125,6 +125,9 @@ void ShardCore::on_store_health(bool writable, bool congested) {
 }
 void ShardCore::on_memory(bool is_short) { shard_->on_memory(is_short); }
 void ShardCore::on_load(bool is_overloaded) { shard_->on_load(is_overloaded); }
+void ShardCore::on_evacuation(std::optional<Evacuation> evacuation) {
+  shard_->on_evacuation(std::move(evacuation));
+}
 void ShardCore::on_lease(bool is_held) { shard_->on_lease(is_held); }
 void ShardCore::on_loaded(const store::LoadAnswer& answer) { shard_->on_loaded(answer); }
 void ShardCore::on_http_publish(HttpPublish publish) {

@@ -25,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/time.h"
 #include "core/effects.h"
+#include "core/evacuation.h"
 #include "core/ids.h"
 #include "session/outbox.h"
 
@@ -76,6 +77,8 @@ class ShardCore {
   void on_config(ConfigChange change);
   // Input waits so long for its turn here that no new clients should come (or no longer does).
   void on_load(bool is_overloaded);
+  // Clients are moved off this node, from now on or no longer.
+  void on_evacuation(std::optional<Evacuation> evacuation);
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
   void on_owner(AskId ask, const Owner& owner);

@@ -42,6 +42,9 @@ void Shard::on_timer() {
         release_subacks();
         check_informed();
         break;
+      case TimerKind::Evacuate:
+        evacuate_some(*timer);
+        break;
     }
   }
 }
@@ -148,6 +151,7 @@ void Shard::sweep_timers() {
       case TimerKind::RetainedSweep:
       case TimerKind::Rearm:
       case TimerKind::Interest:
+      case TimerKind::Evacuate:
         break;
     }
     return true;

@@ -26,6 +26,11 @@ std::vector<Issue> issues_of(const Facts& facts, const MetricSums& sums) {
                       "Until it does, the allow_*_during_netsplit keys say what clients may do. "
                       "Look at the network between the nodes."});
   }
+  if (facts.is_evacuating()) {
+    issues.push_back({false, "evacuating",
+                      "Clients are sent to other nodes, and no new ones taken.",
+                      "When that is no longer wanted: vmq-admin node evacuate stop"});
+  }
   bool has_mqtt = false;
   for (const ListenerFacts& listener : facts.listeners()) {
     has_mqtt = has_mqtt || listener.type.starts_with("mqtt");

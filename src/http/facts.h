@@ -45,6 +45,7 @@ struct Facts {
   MetricHistogram histogram_of;
   std::function<std::vector<ListenerFacts>()> listeners;
   std::function<std::vector<MemberFacts>()> members;  // of the cluster, this node first
+  std::function<bool()> is_evacuating;
   std::function<bool()> has_majority;  // of the cluster; a lone node has it of itself
 };
 

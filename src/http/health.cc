@@ -39,6 +39,7 @@ Response all_of(Of which, const Facts& facts) {
   const bool all_run = std::all_of(members.begin(), members.end(),
                                    [](const auto& member) { return member.is_running; });
   if (which == Of::Cluster && !all_run) reasons.push_back("At least one node is offline");
+  if (facts.is_evacuating()) reasons.push_back("Node is being evacuated");
   if (std::string complaint = listener_complaint(facts); !complaint.empty()) {
     reasons.push_back(std::move(complaint));
   }

@@ -28,6 +28,15 @@ TEST(Health, a_suspended_listener_is_named_by_its_type) {
   EXPECT_EQ(listeners.body, R"({"status":"DOWN","reason":"Listeners are not ready: [mqtt]"})");
 }
 
+TEST(Health, a_node_that_is_being_evacuated_wants_no_clients_and_no_restart) {
+  TestFacts node;
+  node.is_evacuating = true;
+  EXPECT_EQ(health("ping", node.facts).status, 200u);
+  EXPECT_EQ(health("", node.facts).status, 503u);
+  EXPECT_EQ(health("", node.facts).body,
+            R"({"status":"DOWN","reasons":["Node is being evacuated"]})");
+}
+
 TEST(Health, a_lost_member_counts_for_the_full_cluster_only) {
   TestFacts node;
   node.members.push_back({"n2@host", false});

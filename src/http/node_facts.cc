@@ -64,6 +64,7 @@ Facts facts_of(node::Node& node, std::string version) {
   facts.value_of = [&node](const core::MetricRow& row) { return node.value_of(row); };
   facts.histogram_of = [&node](const core::MetricRow& row) { return node.histogram_of(row); };
   facts.listeners = [&node] { return listeners_of(node); };
+  facts.is_evacuating = [&node] { return node.is_evacuating(); };
   facts.has_majority = [&node] { return node.members()->has_quorum; };
   facts.members = [&node, name = facts.node] { return members_of(node, name); };
   return facts;

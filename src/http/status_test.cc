@@ -41,14 +41,16 @@ TEST(Status, issues_say_what_to_do) {
   node.values["store_writable"] = 0;
   node.members.push_back({"n2@host", false});
   node.has_majority = false;
+  node.is_evacuating = true;
   node.listeners[0].connections = 10;
   const std::vector<Issue> issues = issues_of(node.facts, MetricSums(node.facts.value_of));
-  ASSERT_EQ(issues.size(), 4u);
+  ASSERT_EQ(issues.size(), 5u);
   EXPECT_EQ(issues[0].name, "node_down");
   EXPECT_EQ(issues[1].name, "no_majority");
-  EXPECT_EQ(issues[2].name, "listener_full");
-  EXPECT_FALSE(issues[2].is_critical);
-  EXPECT_EQ(issues[3].name, "store_not_writable");
+  EXPECT_EQ(issues[2].name, "evacuating");
+  EXPECT_EQ(issues[3].name, "listener_full");
+  EXPECT_FALSE(issues[3].is_critical);
+  EXPECT_EQ(issues[4].name, "store_not_writable");
   for (const Issue& issue : issues) EXPECT_FALSE(issue.advice.empty());
 }
 

@@ -13,6 +13,7 @@ struct TestFacts {
   std::vector<ListenerFacts> listeners = {{"mqtt", "default", "127.0.0.1", 1883, true, 3, 10, ""}};
   std::vector<MemberFacts> members = {{"n1@host", true}};
   bool has_majority = true;
+  bool is_evacuating = false;
   std::int64_t now_ms = 1'000'000;
   core::HistogramSum histogram;
   Facts facts;
@@ -36,6 +37,7 @@ struct TestFacts {
     facts.listeners = [this] { return listeners; };
     facts.members = [this] { return members; };
     facts.has_majority = [this] { return has_majority; };
+    facts.is_evacuating = [this] { return is_evacuating; };
   }
   TestFacts(const TestFacts&) = delete;
   TestFacts& operator=(const TestFacts&) = delete;

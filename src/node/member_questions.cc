@@ -204,6 +204,7 @@ void MemberQuestions::serve(net::Link link) {
   AskedQuestion asked;
   asked.peer = std::move(link.peer);
   asked.is_member = gate_.is_member(asked.peer);
+  asked.is_stopping = [this] { return is_stopping(); };
   bool is_ok = false;
   std::string text = "the question cannot be read";
   if (auto question = parse_question(*bytes)) {
@@ -218,6 +219,11 @@ void MemberQuestions::serve(net::Link link) {
   const auto sent = connection.send(as_bytes(text), read_clock().instant + transfer_patience);
   if (!sent) log_.warning("answer_lost", {{"node", name}, {"reason", sent.error().text}});
   connection.end();
+}
+
+bool MemberQuestions::is_stopping() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return is_stopped_;
 }
 
 std::string MemberQuestions::answer_of(const AskedQuestion& asked, bool& is_ok) {

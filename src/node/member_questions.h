@@ -71,6 +71,8 @@ struct AskedQuestion {
   MemberQuestion question;
   cluster::Hello peer;     // has proved the cookie
   bool is_member = false;  // of this node's cluster
+  // The node stops, so that a handler that takes long should end.
+  std::function<bool()> is_stopping = [] { return false; };
 };
 using QuestionHandler = std::function<Result<std::string, std::string>(const AskedQuestion&)>;
 
@@ -95,6 +97,7 @@ class MemberQuestions {
   void run();
   void serve(net::Link link);
   std::string answer_of(const AskedQuestion& asked, bool& is_ok);
+  bool is_stopping();
 
   LinkGate& gate_;
   Log& log_;

@@ -285,6 +285,18 @@ Result<cluster::MemberAddress, std::string> Node::link_address() const {
                  " has no host behind an @, and its listener.vmq names no address");
 }
 
+void Node::evacuate(const std::optional<Evacuation>& evacuation) {
+  values_.set(core::NodeValue::Evacuating, evacuation ? 1 : 0);
+  std::optional<core::Evacuation> share;
+  if (evacuation) {
+    share =
+        core::Evacuation{evacuation->rate * 1000 / shards_.size(), evacuation->server_reference};
+  }
+  for (auto& shard : shards_) {
+    shard->post([share](ShardThread& thread) { thread.core().on_evacuation(share); });
+  }
+}
+
 void Node::note_netsplits(std::uint64_t detected, std::uint64_t resolved) {
   values_.set(core::NodeValue::NetsplitDetected, detected);
   values_.set(core::NodeValue::NetsplitResolved, resolved);

@@ -90,6 +90,14 @@ class Node {
   [[nodiscard]] Result<cluster::MemberAddress, std::string> link_address() const;
   // For the metrics: how often a member was missed since the start, and all were there again.
   void note_netsplits(std::uint64_t detected, std::uint64_t resolved);
+  // Takes no new clients, and sends those that it has elsewhere, so many a second; nullopt: no
+  // longer. `server_reference` as in core::Evacuation. Lasts until the node ends.
+  struct Evacuation {
+    std::uint64_t rate = 0;
+    std::string server_reference;
+  };
+  void evacuate(const std::optional<Evacuation>& evacuation);
+  bool is_evacuating() const { return values_.value(core::NodeValue::Evacuating) != 0; }
   // How each shard sees its connections to other members; nothing of a shard that is too slow.
   std::vector<std::optional<std::vector<LinkView>>> links();
   // Asks another node and waits for its answer.

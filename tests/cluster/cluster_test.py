@@ -195,6 +195,39 @@ class ClusterTest(unittest.TestCase):
             self.until("n1 n2 n3", node.members)
         self.until(0, lambda: self.publish(third, "t", "x"))
 
+    def test_a_member_is_emptied_and_its_clients_are_served_by_the_others(self):
+        first, second, third = self.nodes
+        self.start(3)
+        self.absent_client(third, "roamer", "r/#")
+        self.absent_client(first, "settler", "r/#")
+        heard = [self.subscribe(third, "r/#") for _ in range(3)]
+        said = self.done(third.admin("node", "evacuate", "rate=20", "to=elsewhere:1883"))
+        self.assertIn("3 clients are connected", said)
+        self.until(3, lambda: self.figure(third, "client_evacuated"))
+        self.assertIn("DISCONNECT", heard[0].text())
+        self.assertEqual(self.get(third, "health")[0], 503)
+        self.assertEqual(self.get(first, "health")[0], 200)
+        self.assertNotEqual(self.publish(third, "r/1", "refused"), 0)
+        self.assertEqual(self.publish(first, "r/1", "kept"), 0)
+        # Its session is there, and reached through another member.
+        for client in ("roamer", "settler"):
+            heard = subprocess.run(
+                ["mosquitto_sub", "-p", str(second.mqtt), "-i", client, "-c", "-q", "1",
+                 "-t", "r/#", "-C", "1"], stdout=subprocess.PIPE, text=True, timeout=PATIENCE,
+                check=True)
+            self.assertEqual(heard.stdout, "kept\n")
+        self.assertEqual(self.done(third.admin("node", "evacuate", "stop")).strip(), "Done")
+        self.assertEqual(self.publish(third, "r/1", "taken"), 0)
+        # An empty node is stopped like any other, and comes back as the member that it was.
+        self.assertEqual(self.done(third.admin("node", "stop")).strip(), "Done")
+        self.assertEqual(third.process.wait(timeout=PATIENCE), 0)
+        third.stop()
+        self.until("n1 n2 n3-", first.members)
+        self.assertEqual(self.publish(first, "r/1", "x"), 0)
+        third.start()
+        for node in self.nodes:
+            self.until("n1 n2 n3", node.members)
+
     def keys(self, node):
         _, text = node.admin("api-key", "show", "--format=csv")
         return sorted(line.split(",")[0] for line in text.split("\n")[1:] if line)

@@ -18,6 +18,7 @@
 #include "base/expect.h"
 #include "cluster/etcd/codec.h"
 #include "cluster/etcd/files.h"
+#include "cluster/etcd/log_line.h"
 #include "cluster/etcd/process.h"
 #include "cluster/etcd/wire.h"
 
@@ -31,7 +32,6 @@ constexpr Duration backoff_max = seconds(5);
 constexpr Duration proven_after = seconds(30);
 constexpr Duration ready_interval = milliseconds(100);
 constexpr Duration ready_timeout = milliseconds(500);
-constexpr std::size_t line_max = 1000;
 
 std::string scheme(const EtcdServerOptions& options) {
   return options.tls.authority.empty() ? "http://" : "https://";
@@ -40,17 +40,6 @@ std::string scheme(const EtcdServerOptions& options) {
 std::string url(const EtcdServerOptions& options, const std::string& host, std::uint16_t port) {
   const bool is_ipv6 = host.find(':') != std::string::npos;
   return scheme(options) + (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
-}
-
-// The text of a member in a line of JSON, without its quotes; empty: it is not there.
-std::string_view member_of(std::string_view line, std::string_view name) {
-  const std::string start = '"' + std::string(name) + "\":\"";
-  const std::size_t at = line.find(start);
-  if (at == std::string_view::npos) return {};
-  line.remove_prefix(at + start.size());
-  std::size_t end = 0;
-  while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
-  return line.substr(0, std::min(end, line.size()));
 }
 
 }  // namespace
@@ -111,19 +100,6 @@ std::vector<std::string> etcd_arguments(const EtcdServerOptions& options) {
   // The authority is the cluster's own: who has a certificate of it belongs to the cluster, from
   // whatever address it comes.
   result.emplace_back("--experimental-peer-skip-client-san-verification");
-  return result;
-}
-
-EtcdLogLine read_etcd_log(std::string_view line) {
-  line = line.substr(0, line.find_last_not_of(" \r\n\t") + 1);
-  const std::string_view level = member_of(line, "level");
-  EtcdLogLine result;
-  if (level == "info" || level == "debug") result.severity = Severity::Info;
-  const bool is_bad = level == "error" || level == "fatal" || level == "panic";
-  if (is_bad) result.severity = Severity::Error;
-  const std::size_t message = level.empty() ? 0 : line.find("\"msg\":");
-  if (message != std::string_view::npos) line.remove_prefix(message);
-  result.text = line.substr(0, line_max);
   return result;
 }
 
@@ -308,7 +284,8 @@ void EtcdServer::Supervisor::forward_log(const etcd::Process& child) {
   } while (log_.size() > size && log_.size() < (1u << 20));
   std::size_t begin = 0;
   for (std::size_t end = 0; (end = log_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const EtcdLogLine line = read_etcd_log(std::string_view(log_).substr(begin, end - begin));
+    const EtcdLogLine line =
+        read_etcd_log(std::string_view(log_).substr(begin, end - begin), is_stopping_.load());
     if (line.text.empty()) continue;
     tell(line.severity, "etcd", line.text);
     last_line_ = line.text;

@@ -97,11 +97,4 @@ class EtcdServer {
   std::unique_ptr<Supervisor> supervisor_;
 };
 
-// Part of a line of etcd's log that is worth telling, and how bad it is. For tests too.
-struct EtcdLogLine {
-  Severity severity = Severity::Warning;
-  std::string text;
-};
-EtcdLogLine read_etcd_log(std::string_view line);
-
 }  // namespace vmq::cluster

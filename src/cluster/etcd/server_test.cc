@@ -190,19 +190,6 @@ TEST(EtcdServerTest, only_certificates_of_its_authority_get_in) {
   });
 }
 
-TEST(EtcdLogTest, a_line_is_told_with_its_message_and_how_bad_it_is) {
-  const EtcdLogLine warning = read_etcd_log(
-      R"({"level":"warn","ts":"2026","caller":"x.go:1","msg":"slow \"fdatasync\"","took":"2s"})");
-  EXPECT_EQ(warning.severity, Severity::Warning);
-  EXPECT_EQ(warning.text, R"("msg":"slow \"fdatasync\"","took":"2s"})");
-  EXPECT_EQ(read_etcd_log(R"({"level":"fatal","msg":"gone"})").severity, Severity::Error);
-  EXPECT_EQ(read_etcd_log(R"({"level":"info","msg":"up"})").severity, Severity::Info);
-  EXPECT_EQ(read_etcd_log("panic: oh\r\n").text, "panic: oh");
-  EXPECT_EQ(read_etcd_log(R"({"level":"wa)").text, R"({"level":"wa)");
-  EXPECT_EQ(read_etcd_log(std::string(5000, 'x')).text.size(), 1000u);
-  EXPECT_EQ(read_etcd_log("").text, "");
-}
-
 }  // namespace
 
 }  // namespace vmq::cluster
