@@ -105,7 +105,7 @@ _vmq_admin() {
       "metrics reset")
         candidates="--format= --help" ;;
       "metrics show")
-        candidates="--aggregate --format= --group= --help --mqtt_version= --reason_code= --return_code= --with-descriptions" ;;
+        candidates="--aggregate --cluster --format= --group= --help --mqtt_version= --node= --reason_code= --return_code= --with-descriptions" ;;
       "node")
         candidates="evacuate flag_as_init_synced history start status stop swc_sync_status upgrade" ;;
       "node evacuate")

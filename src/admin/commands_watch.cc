@@ -17,6 +17,8 @@ constexpr Arg kMetricsArgs[] = {
     flag("reason_code", "", "R,R", "The same for this label."),
     flag("return_code", "", "R,R", "The same for this label."),
     flag("group", "", "G,G", "The same for this label."),
+    flag("node", "n", "NODE", "Those of that member instead of this node's."),
+    bare("cluster", "", "Those of all members that are up, added up name by name."),
 };
 
 constexpr Arg kTraceArgs[] = {
@@ -40,7 +42,8 @@ constexpr Command kRows[] = {
     {.words = "metrics show",
      .prose = "Lists every metric and its value.",
      .args = kMetricsArgs,
-     .detail = "  vmq-admin metrics show --mqtt_version=5 --aggregate=false"},
+     .detail = "  vmq-admin metrics show --mqtt_version=5 --aggregate=false\n"
+               "  vmq-admin metrics show --cluster"},
     {.words = "metrics reset",
      .effect = Effect::Changes,
      .prose = "Lets every counter and histogram start at 0 again: here, in /metrics, for Graphite "
@@ -51,8 +54,13 @@ constexpr Command kRows[] = {
      .prose = "Shows every packet of a client as it comes and goes, until Ctrl-C.",
      .args = kTraceArgs,
      .streams = true,
-     .detail = "  vmq-admin trace client client-id=sensor-1 --rate-max=100"},
-    {.words = "trace stop_all", .effect = Effect::Changes, .prose = "Ends all traces."},
+     .detail =
+         "  vmq-admin trace client client-id=sensor-1 --rate-max=100\n"
+         "In a cluster the client may be on any member that is up when the trace begins; lines "
+         "of other members begin with their name."},
+    {.words = "trace stop_all",
+     .effect = Effect::Changes,
+     .prose = "Ends all traces, on all members."},
     {.words = "log show config", .prose = "Lists the loggers: level, kind and file."},
     {.words = "log level",
      .effect = Effect::Changes,

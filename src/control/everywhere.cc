@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <future>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "control/member_traces.h"
 #include "control/query.h"
 #include "core/byte_io.h"
 
@@ -26,9 +29,9 @@ constexpr const char* command_question = "command";
 constexpr Duration member_patience = seconds(15);
 
 constexpr std::array shows = {"session show", "queue show"};
-constexpr std::array changes = {"session disconnect", "session disconnect clients",
+constexpr std::array changes = {"session disconnect",       "session disconnect clients",
                                 "session disconnect batch", "session unsubscribe",
-                                "session reauthorize"};
+                                "session reauthorize",      "trace stop_all"};
 
 enum class CellKind : std::uint8_t { Null, No, Yes, Integer, Real, Text };
 constexpr std::uint8_t table_part = 1;
@@ -104,39 +107,6 @@ class Reader {
   bool is_sound_ = true;
 };
 
-// The line that was typed, as far as it matters to others.
-std::vector<std::string> line_of(const Invocation& invocation) {
-  std::vector<std::string> line;
-  std::string_view words = invocation.command->words;
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    line.emplace_back(words.substr(0, end));
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  for (const std::string& word : invocation.free_words) line.push_back(word);
-  for (const admin::Given& given : invocation.given) {
-    const bool is_key = given.arg == nullptr || given.arg->kind == admin::ArgKind::KeyValue;
-    line.push_back((is_key ? "" : "--") + given.name +
-                   (given.value ? "=" + *given.value : std::string()));
-  }
-  return line;
-}
-
-std::string encode_line(const std::vector<std::string>& line) {
-  std::vector<std::uint8_t> bytes;
-  ByteWriter(bytes).u32(static_cast<std::uint32_t>(line.size()));
-  for (const std::string& word : line) write_text(word, bytes);
-  return std::string(as_text(ByteView(bytes)));
-}
-
-std::optional<std::vector<std::string>> decode_line(std::string_view bytes) {
-  Reader in(bytes);
-  std::vector<std::string> line;
-  for (std::size_t left = in.count(); left > 0 && in.ok(); --left) line.push_back(in.text());
-  if (!in.ok() || !in.is_at_end()) return std::nullopt;
-  return line;
-}
-
 // --- asking ---
 
 struct MemberAnswer {
@@ -144,14 +114,16 @@ struct MemberAnswer {
   Answer answer;
 };
 
-// What the other members that are up say, in their order.
-std::vector<MemberAnswer> ask_others(node::Node& node, const std::vector<std::string>& line) {
+// What the other members that are up say, in their order; or that one alone.
+std::vector<MemberAnswer> ask_others(node::Node& node, const std::vector<std::string>& line,
+                                     std::string_view only = {}) {
   const node::MembersSnapshot members = node.members();
   const std::string question = encode_line(line);
   std::vector<std::string> names;
   std::vector<std::future<Answer>> answers;
   for (const cluster::Member& member : members->all) {
     if (member.number == members->self || !member.is_up) continue;
+    if (!only.empty() && member.name != only) continue;
     names.push_back(member.name);
     answers.push_back(std::async(std::launch::async, [&node, &question, member] {
       const auto said = node.ask_member({member.address, member.name},
@@ -261,7 +233,109 @@ Answer change_all(Context& context, const Handler& here, const Invocation& invoc
   return answer;
 }
 
+// "NAME = VALUE"; nothing for another line.
+std::optional<std::pair<std::string, std::uint64_t>> value_in(std::string_view line) {
+  const std::size_t at = line.find(" = ");
+  if (at == std::string_view::npos || line.starts_with('#')) return std::nullopt;
+  const std::string_view text = line.substr(at + 3);
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return std::pair(std::string(line.substr(0, at)), value);
+}
+
+template <typename Take>
+void for_lines(std::string_view text, Take take) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    take(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+Answer show_metrics(Context& context, const Handler& here, const Invocation& invocation) {
+  node::Node& node = context.node;
+  const std::string_view name = invocation.value("node").value_or("");
+  const bool is_self = name.empty() || name == node.config()->node.name;
+  if (!invocation.has("cluster") && is_self) return here(context, invocation);
+  if (!is_self) {
+    std::vector<MemberAnswer> others = ask_others(node, line_of(invocation), name);
+    if (others.empty()) {
+      return Answer::failed("There is no other member '" + std::string(name) +
+                            "' that is up; vmq-admin cluster show lists them.");
+    }
+    return std::move(others.front().answer);
+  }
+  std::vector<std::string> texts;
+  std::vector<MemberAnswer> silent;
+  for (MemberAnswer& other : ask_others(node, line_of(invocation))) {
+    if (other.answer.outcome == Outcome::Done) {
+      texts.push_back(text_in(other.answer));
+    } else {
+      silent.push_back(std::move(other));
+    }
+  }
+  Answer answer = Answer::text(add_up_metrics(text_in(here(context, invocation)), texts));
+  for (const MemberAnswer& other : silent) add_trouble(answer, other);
+  return answer;
+}
+
 }  // namespace
+
+std::string add_up_metrics(const std::string& first, const std::vector<std::string>& others) {
+  std::map<std::string, std::uint64_t, std::less<>> sums;
+  for (const std::string& text : others) {
+    for_lines(text, [&](std::string_view line) {
+      if (const auto value = value_in(line)) sums[value->first] += value->second;
+    });
+  }
+  std::string all;
+  for_lines(first, [&](std::string_view line) {
+    const auto value = value_in(line);
+    all += all.empty() ? "" : "\n";
+    if (!value) {
+      all += line;
+      return;
+    }
+    const auto sum = sums.extract(value->first);
+    const std::uint64_t more = sum.empty() ? 0 : sum.mapped();
+    all += value->first + " = " + std::to_string(value->second + more);
+  });
+  for (const auto& [name, value] : sums) all += "\n" + name + " = " + std::to_string(value);
+  return all;
+}
+
+std::vector<std::string> line_of(const Invocation& invocation) {
+  std::vector<std::string> line;
+  std::string_view words = invocation.command->words;
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    line.emplace_back(words.substr(0, end));
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  for (const std::string& word : invocation.free_words) line.push_back(word);
+  for (const admin::Given& given : invocation.given) {
+    const bool is_key = given.arg == nullptr || given.arg->kind == admin::ArgKind::KeyValue;
+    line.push_back((is_key ? "" : "--") + given.name +
+                   (given.value ? "=" + *given.value : std::string()));
+  }
+  return line;
+}
+
+std::string encode_line(const std::vector<std::string>& line) {
+  std::vector<std::uint8_t> bytes;
+  ByteWriter(bytes).u32(static_cast<std::uint32_t>(line.size()));
+  for (const std::string& word : line) write_text(word, bytes);
+  return std::string(as_text(ByteView(bytes)));
+}
+
+std::optional<std::vector<std::string>> decode_line(std::string_view bytes) {
+  Reader in(bytes);
+  std::vector<std::string> line;
+  for (std::size_t left = in.count(); left > 0 && in.ok(); --left) line.push_back(in.text());
+  if (!in.ok() || !in.is_at_end()) return std::nullopt;
+  return line;
+}
 
 std::string encode_answer(const Answer& answer) {
   std::vector<std::uint8_t> bytes;
@@ -314,6 +388,7 @@ std::optional<Answer> decode_answer(std::string_view bytes) {
 }
 
 void spread_over_members(Handlers& handlers, node::Node& node, node::Log& log) {
+  serve_member_traces(node);
   // What this node does by itself, for others that ask.
   const auto here = std::make_shared<Handlers>();
   const auto spread = [&](const char* words, auto with) {
@@ -326,6 +401,11 @@ void spread_over_members(Handlers& handlers, node::Node& node, node::Log& log) {
   };
   for (const char* words : shows) spread(words, show_all);
   for (const char* words : changes) spread(words, change_all);
+  const Handler metrics = handlers.find("metrics show")->second;
+  here->emplace("metrics show", metrics);
+  handlers["metrics show"] = [metrics](Context& context, const Invocation& invocation) {
+    return show_metrics(context, metrics, invocation);
+  };
   node.questions().set_handler(
       command_question,
       [&node, &log, here](const node::AskedQuestion& asked) -> Result<std::string, std::string> {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
+#include "control/member_traces.h"
 
 namespace vmq::control {
 namespace {
@@ -48,6 +49,23 @@ TEST(member_answers, that_are_damaged_are_refused_or_sound) {
     if (!decoded) continue;
     EXPECT_TRUE(decode_answer(encode_answer(*decoded)));
   }
+}
+
+TEST(added_metrics, stand_name_by_name_in_the_order_of_the_first) {
+  EXPECT_EQ(add_up_metrics("gauge.b = 2\ncounter.a = 1",
+                           {"counter.a = 10\ngauge.b = 20", "counter.new = 7\ncounter.a = 100"}),
+            "gauge.b = 22\ncounter.a = 111\ncounter.new = 7");
+  EXPECT_EQ(add_up_metrics("# text of a = 3\ncounter.a{x=\"y\"} = 1\n\n# b\ngauge.b = 5",
+                           {"# text of a = 3\ncounter.a{x=\"y\"} = 2\n\n# b\ngauge.b = no"}),
+            "# text of a = 3\ncounter.a{x=\"y\"} = 3\n\n# b\ngauge.b = 5");
+}
+
+TEST(member_traces, that_a_client_is_absent_is_told_only_if_it_is_nowhere) {
+  using Lines = std::vector<std::string>;
+  const std::string no = "No sessions found for client \"a\"";
+  EXPECT_EQ(without_needless({no, "n2: " + no, "n3: x"}), (Lines{no, "n3: x"}));
+  EXPECT_EQ(without_needless({no, "n2: Starting trace for 1 existing sessions", "n3: " + no}),
+            (Lines{"n2: Starting trace for 1 existing sessions"}));
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 // trace: seeing a client's packets as they come and go.
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "control/control.h"
+#include "control/member_traces.h"
 #include "core/shard.h"
 #include "core/trace.h"
 
@@ -45,35 +47,27 @@ bool begin(node::Node& node, const core::TraceOrder& order) {
   return std::all_of(begun.begin(), begun.end(), [](const auto& one) { return one; });
 }
 
-void end(node::Node& node, std::uint64_t id) {
-  node.traces().close(id);
-  static_cast<void>(node.ask_shards<bool>(
-      [id](node::ShardThread& shard) {
-        shard.core().shard().end_trace(id);
-        return true;
-      },
-      shard_patience));
-}
-
 Answer trace_client(Context& context, const Invocation& invocation) {
-  const std::optional<std::uint64_t> id = context.node.traces().open();
-  if (!id) {
-    return Answer::failed("There are " + std::to_string(node::TraceHub::traces_max) +
-                          " traces already: `vmq-admin trace stop_all` ends them.");
-  }
-  if (!begin(context.node, order_of(invocation, *id))) {
-    end(context.node, *id);
-    return Answer::late(std::string(shard_is_busy));
-  }
+  const auto id = begin_trace(context.node, invocation);
+  if (!id) return id.error();
+  std::optional<MemberTraces> others;
+  if (!context.node.members()->is_alone()) others.emplace(context.node, invocation);
   bool is_heard = true;
+  bool is_first = true;
   for (bool is_over = false; !is_over && is_heard && !context.stream->is_over();) {
-    const node::TraceHub::Taken taken = context.node.traces().take(*id, idle);
+    node::TraceHub::Taken taken = context.node.traces().take(*id, idle);
     is_over = taken.is_over;
+    if (others) {
+      MemberTraces::Taken more = others->take();
+      is_over = is_over || more.is_over;
+      std::move(more.lines.begin(), more.lines.end(), std::back_inserter(taken.lines));
+    }
+    if (std::exchange(is_first, false)) taken.lines = without_needless(std::move(taken.lines));
     for (const std::string& line : taken.lines) {
       is_heard = is_heard && context.stream->write({line});
     }
   }
-  end(context.node, *id);
+  end_trace(context.node, *id);
   return {};
 }
 
@@ -83,6 +77,27 @@ Answer stop_all(Context& context, const Invocation&) {
 }
 
 }  // namespace
+
+Result<std::uint64_t, Answer> begin_trace(node::Node& node, const Invocation& invocation) {
+  const std::optional<std::uint64_t> id = node.traces().open();
+  if (!id) {
+    return failure(Answer::failed("There are " + std::to_string(node::TraceHub::traces_max) +
+                                  " traces already: `vmq-admin trace stop_all` ends them."));
+  }
+  if (begin(node, order_of(invocation, *id))) return *id;
+  end_trace(node, *id);
+  return failure(Answer::late(std::string(shard_is_busy)));
+}
+
+void end_trace(node::Node& node, std::uint64_t trace) {
+  node.traces().close(trace);
+  static_cast<void>(node.ask_shards<bool>(
+      [trace](node::ShardThread& shard) {
+        shard.core().shard().end_trace(trace);
+        return true;
+      },
+      shard_patience));
+}
 
 void bind_trace_commands(Handlers& handlers) {
   handlers["trace client"] = trace_client;

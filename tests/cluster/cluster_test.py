@@ -228,6 +228,39 @@ class ClusterTest(unittest.TestCase):
         for node in self.nodes:
             self.until("n1 n2 n3", node.members)
 
+    def test_metrics_and_traces_are_those_of_the_whole_cluster(self):
+        first, second, third = self.nodes
+        self.start(3)
+        for node in self.nodes:
+            self.assertEqual(self.publish(node, "m", "x"), 0)
+
+        def received(*flags):
+            text = self.done(second.admin("metrics", "show", *flags))
+            return int(re.search(r"^counter.mqtt_publish_received = (\d+)$", text, re.M)[1])
+        self.assertEqual(received(), 1)
+        self.assertEqual(received(f"--node={third.name}"), 1)
+        self.assertEqual(received("--cluster"), 3)
+        code, text = second.admin("metrics", "show", "--node=n9@127.0.0.1")
+        self.assertEqual(code, 1, text)
+
+        path = os.path.join(self.folder, "traced")
+        with open(path, "w") as file:
+            trace = subprocess.Popen(
+                [first.admin_program, "-c", first.conf, "trace", "client", "client-id=roamer"],
+                stdout=file, stderr=subprocess.STDOUT)
+
+        def traced():
+            with open(path) as file:
+                return file.read()
+        self.until(1, lambda: traced().count("No sessions found"))
+        subprocess.run(["mosquitto_pub", "-p", str(third.mqtt), "-i", "roamer", "-t", "r", "-q",
+                        "1", "-m", "seen"], check=True, timeout=PATIENCE)
+        self.until(True, lambda: bool(re.search(
+            f'{third.name}: .*MQTT RECV: CID: "roamer" PUBLISH', traced())))
+        self.assertIsNone(trace.poll())
+        self.done(second.admin("trace", "stop_all"))
+        self.assertEqual(trace.wait(timeout=PATIENCE), 0)
+
     def keys(self, node):
         _, text = node.admin("api-key", "show", "--format=csv")
         return sorted(line.split(",")[0] for line in text.split("\n")[1:] if line)
