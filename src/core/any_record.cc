@@ -9,6 +9,7 @@
 #include "core/link_frame.h"
 #include "core/node_record.h"
 #include "core/session_record.h"
+#include "core/stream_frame.h"
 #include "session/message_record.h"
 #include "store/frame.h"
 
@@ -239,6 +240,82 @@ AnyRecord decode_frames(ByteView value) {
   return record;
 }
 
+// False: its fields are none of its kind.
+bool take_stream_publish(ByteView fields, AnyRecord& record) {
+  if (fields.size() < 8) return false;
+  const auto body = parse_stream_body(fields.subspan(8));
+  if (!body) return false;
+  std::string text = fmt::format("publish number={}", load_be64(fields.data()));
+  if (body->updates_retained) text += " retained";
+  if (!body->is_matched) text += " unmatched";
+  if (body->hops != 0) text += fmt::format(" hops={}", body->hops);
+  text += fmt::format(" stamp={} publisher={} mountpoint={}", body->stamp, body->publisher,
+                      quoted(body->mountpoint));
+  if (!body->group.empty()) {
+    text += fmt::format(" share({} {})", quoted(body->group), quoted(body->filter));
+  }
+  add_part(record.text, text + fmt::format(" message({})", text_of(body->message)));
+  std::vector<std::uint8_t> bytes;
+  append_stream_body(*body, bytes);
+  const std::size_t begin = record.encoded.size();
+  record.encoded.resize(begin + publish_head_size);
+  write_publish_head(load_be64(fields.data()), bytes.size(), record.encoded.data() + begin);
+  record.encoded.insert(record.encoded.end(), bytes.begin(), bytes.end());
+  return true;
+}
+
+bool take_interest(ByteView fields, AnyRecord& record) {
+  const auto interest = parse_interest(fields);
+  if (!interest) return false;
+  std::string text = fmt::format("interest level={} online={} mountpoint={} filter={}",
+                                 static_cast<unsigned>(interest->level), interest->online,
+                                 quoted(interest->mountpoint), quoted(interest->filter));
+  if (!interest->group.empty()) text += fmt::format(" group={}", quoted(interest->group));
+  add_part(record.text, text);
+  append_interest(*interest, record.encoded);
+  return true;
+}
+
+bool take_stream_numbers(const StreamFrame& frame, AnyRecord& record) {
+  const auto numbers = stream_numbers(frame);
+  if (!numbers) return false;
+  const auto kind = static_cast<unsigned>(frame.kind);
+  const char* const sent[] = {"",     "open", "",     "interest_begin", "", "interest_end",
+                              "mark", "slow", "go_on"};
+  const char* const answered[] = {"opened", "confirm", "interest_known"};
+  std::string text = kind >= 16 ? answered[kind - 16] : sent[kind];
+  if (!frame.fields.empty()) text += fmt::format("={}", numbers->first);
+  if (frame.fields.size() > 8) text += fmt::format("/{}", numbers->second);
+  add_part(record.text, text);
+  append_stream_numbers(frame.kind, numbers->first, numbers->second, record.encoded);
+  return true;
+}
+
+AnyRecord decode_stream(ByteView value) {
+  AnyRecord record;
+  while (!value.empty()) {
+    const CutFrame cut = cut_stream_frame(value);
+    if (cut.status != CutFrame::Status::Whole) return record;
+    const ByteView bytes = value.first(cut.frame.size);
+    value = value.subspan(cut.frame.size);
+    bool is_sound = true;
+    if (cut.frame.is_left_out()) {
+      add_part(record.text, fmt::format("left_out kind={} size={}",
+                                        static_cast<unsigned>(cut.frame.kind), bytes.size()));
+      record.encoded.insert(record.encoded.end(), bytes.begin(), bytes.end());
+    } else if (cut.frame.kind == StreamKind::Publish) {
+      is_sound = take_stream_publish(cut.frame.fields, record);
+    } else if (cut.frame.kind == StreamKind::Interest) {
+      is_sound = take_interest(cut.frame.fields, record);
+    } else {
+      is_sound = take_stream_numbers(cut.frame, record);
+    }
+    if (!is_sound) return record;
+  }
+  record.accepted = true;
+  return record;
+}
+
 }  // namespace
 
 AnyRecord decode_record(RecordKind kind, std::string_view key, ByteView value) {
@@ -261,6 +338,8 @@ AnyRecord decode_record(RecordKind kind, std::string_view key, ByteView value) {
       return decode_frames(value);
     case RecordKind::Page:
       return decode_page(value);
+    case RecordKind::Stream:
+      return decode_stream(value);
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// For tests and the fuzzer: any record on disk, and any frame between shards, into a line of text
-// that tells everything about it, and back into bytes.
+// For tests and the fuzzer: any record on disk, and any frame between shards or members, into a
+// line of text that tells everything about it, and back into bytes.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,10 @@ enum class RecordKind : std::uint8_t {
   Node,
   Links,
   Frame,
-  Page
+  Page,
+  Stream
 };
-inline constexpr std::size_t record_kind_count = 9;
+inline constexpr std::size_t record_kind_count = 10;
 
 struct AnyRecord {
   bool accepted = false;  // of a journal record and of frames: to their end

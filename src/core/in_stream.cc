@@ -103,7 +103,7 @@ Taken Shard::on_stream_bytes(std::uint32_t slot, ByteView bytes) {
     }
     const CutFrame cut = cut_stream_frame(bytes.subspan(taken.consumed));
     if (cut.status == CutFrame::Status::Error) {
-      refuse_stream(slot, "malformed frame");
+      refuse_stream(slot, cut.error);
       return {bytes.size(), 0, false};
     }
     if (cut.status == CutFrame::Status::NeedMore) {
@@ -111,7 +111,9 @@ Taken Shard::on_stream_bytes(std::uint32_t slot, ByteView bytes) {
       return taken;
     }
     conn.last_received = now_.instant;
-    if (is_inbound) {
+    if (cut.frame.is_left_out()) {
+      // Of a later version, which can do without an answer.
+    } else if (is_inbound) {
       on_stream_frame(slot, cut.frame);
     } else {
       on_stream_answer(slot, cut.frame);

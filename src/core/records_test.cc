@@ -27,7 +27,7 @@ using Bytes = std::vector<std::uint8_t>;
 using notation::hex;
 
 constexpr std::string_view kinds[] = {"message", "journal", "state", "block", "session",
-                                      "node",    "links",   "frame", "page"};
+                                      "node",    "links",   "frame", "page",  "stream"};
 const std::string session_of_cases = session_key("m", "c");
 
 struct RecordCase {
@@ -45,7 +45,7 @@ void PrintTo(const RecordCase& record, std::ostream* out) {
 
 std::vector<RecordCase> load_cases() {
   std::vector<RecordCase> cases;
-  for (const char* file : {"message", "journal", "queue", "session", "node", "frame"}) {
+  for (const char* file : {"message", "journal", "queue", "session", "node", "frame", "stream"}) {
     std::ifstream in(fmt::format("{}/{}.txt", VMQ_RECORDS_DIR, file));
     EXPECT_TRUE(in.is_open()) << file;
     std::string line;

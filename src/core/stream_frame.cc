@@ -35,8 +35,9 @@ std::optional<std::size_t> numbers_in(StreamKind kind) {
   return std::nullopt;
 }
 
-bool is_kind(std::uint8_t value) {
-  return (value >= static_cast<std::uint8_t>(StreamKind::Open) &&
+bool may_come(std::uint8_t value) {
+  return value >= optional_kinds ||
+         (value >= static_cast<std::uint8_t>(StreamKind::Open) &&
           value <= static_cast<std::uint8_t>(StreamKind::GoOn)) ||
          (value >= static_cast<std::uint8_t>(StreamKind::Opened) &&
           value <= static_cast<std::uint8_t>(StreamKind::InterestKnown));
@@ -135,7 +136,11 @@ CutFrame cut_stream_frame(ByteView bytes) {
   CutFrame cut;
   if (bytes.size() < stream_head_size) return cut;
   const std::size_t size = std::size_t{4} + load_be32(bytes.data());
-  if (size < stream_head_size || size > stream_frame_max || !is_kind(bytes[4])) {
+  if (size < stream_head_size || size > stream_frame_max) cut.error = "malformed frame";
+  if (cut.error.empty() && !may_come(bytes[4])) {
+    cut.error = "a frame of a kind that is not known: the releases of both nodes do not fit";
+  }
+  if (!cut.error.empty()) {
     cut.status = CutFrame::Status::Error;
     return cut;
   }

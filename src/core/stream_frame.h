@@ -3,7 +3,9 @@
 // frame and when: out_stream.cc, in_stream.cc.
 //
 // A frame is `size u32 | kind u8 | fields`, where size counts what follows it. The frames of a
-// protocol version never change; a new one gets a new kind.
+// protocol version never change; a new one gets a new kind. A kind that a receiver may do without
+// is optional_kinds or above: whoever does not know it leaves it out. Any other is sent only to
+// members whose version has it, so one that is not known ends the connection.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +18,8 @@
 #include "session/message.h"
 
 namespace vmq::core {
+
+inline constexpr std::uint8_t optional_kinds = 128;
 
 // On the wire: values never change.
 enum class StreamKind : std::uint8_t {
@@ -83,6 +87,8 @@ struct StreamFrame {
   StreamKind kind = StreamKind::Open;
   ByteView fields;
   std::size_t size = 0;  // of all of it
+  // Of a kind that is not known and may be left out.
+  bool is_left_out() const { return static_cast<std::uint8_t>(kind) >= optional_kinds; }
 };
 
 struct CutFrame {
@@ -90,6 +96,7 @@ struct CutFrame {
   Status status = Status::NeedMore;
   StreamFrame frame;
   std::size_t wanted = 0;  // bytes that the frame needs; 0: not known yet
+  std::string_view error = {};
 };
 // Takes the first frame of `bytes`.
 CutFrame cut_stream_frame(ByteView bytes);

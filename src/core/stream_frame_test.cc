@@ -97,10 +97,24 @@ TEST(stream_frames, a_frame_in_pieces_says_how_much_is_wanted) {
 }
 
 TEST(stream_frames, what_is_no_frame_is_an_error) {
-  for (const Bytes& bytes : {Bytes{0, 0, 0, 0, 1}, Bytes{0xff, 0, 0, 0, 1}, Bytes{0, 0, 0, 1, 9},
-                             Bytes{0, 0, 0, 1, 0}, Bytes{0, 0, 0, 1, 19}}) {
+  for (const Bytes& bytes : {Bytes{0, 0, 0, 0, 1}, Bytes{0xff, 0, 0, 0, 1}, Bytes{0, 0, 0, 1, 0},
+                             Bytes{0, 0, 0, 1, 127}}) {
     EXPECT_EQ(cut_stream_frame(bytes).status, CutFrame::Status::Error);
+    EXPECT_FALSE(cut_stream_frame(bytes).error.empty());
   }
+}
+
+TEST(stream_frames, of_a_later_version_are_left_out_whole_where_they_may_be) {
+  Bytes bytes{0, 0, 0, 4, 128, 1, 2, 3};
+  append_stream_numbers(StreamKind::Confirm, 9, 0, bytes);
+  EXPECT_EQ(cut_stream_frame(ByteView(bytes).first(7)).status, CutFrame::Status::NeedMore);
+  const CutFrame later = cut_stream_frame(bytes);
+  ASSERT_EQ(later.status, CutFrame::Status::Whole);
+  EXPECT_TRUE(later.frame.is_left_out());
+  const CutFrame next = cut_stream_frame(ByteView(bytes).subspan(later.frame.size));
+  ASSERT_EQ(next.status, CutFrame::Status::Whole);
+  EXPECT_FALSE(next.frame.is_left_out());
+  EXPECT_EQ(next.frame.kind, StreamKind::Confirm);
 }
 
 TEST(stream_frames, a_body_that_is_damaged_is_refused_or_sound) {

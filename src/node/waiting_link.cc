@@ -139,7 +139,10 @@ Result<std::vector<std::uint8_t>, WaitingLink::Trouble> WaitingLink::receive(std
       }
       if (in_.size() >= head_bytes + size) {
         const auto begin = in_.begin() + head_bytes;
-        return std::vector<std::uint8_t>(begin, begin + static_cast<std::ptrdiff_t>(size));
+        const auto end = begin + static_cast<std::ptrdiff_t>(size);
+        std::vector<std::uint8_t> message(begin, end);
+        in_.erase(in_.begin(), end);
+        return message;
       }
     }
     if (auto done = read(deadline); !done) return failure(done.error());
