@@ -43,6 +43,11 @@ void Swarm::start(std::size_t index, Now now) {
   // A lone node is never told.
   if (hosts_.size() == 1) return;
   const cluster::Members members = members_for(index);
+  // Its disk knows who the members are. Who is up is known when the metadata can be reached.
+  cluster::Members known = members;
+  known.has_quorum = false;
+  for (cluster::Member& member : known.all) member.is_up = false;
+  host.node->command(there, [&](core::ShardCore& core) { core.on_members(known); });
   host.node->command(there, [&](core::ShardCore& core) { core.on_members(members); });
 }
 

@@ -100,6 +100,9 @@ void Shard::begin_informing() {
 // Of the streams that end at this shard.
 bool Shard::has_heard_all() const {
   if (now_.instant >= informed_by_) return true;
+  // Who is up is known with a majority only: from the disk of a node that starts comes who there
+  // is.
+  if (!members_.has_quorum) return false;
   for (const cluster::Member& member : members_.all) {
     if (member.number == members_.self || !member.is_up) continue;
     std::size_t expected = 0;
