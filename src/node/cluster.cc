@@ -10,6 +10,7 @@
 #include "base/expect.h"
 #include "cluster/etcd/files.h"
 #include "cluster/etcd/seal.h"
+#include "cluster/etcd/wire.h"
 #include "node/clock.h"
 #include "node/cluster_record.h"
 #include "node/cluster_run.h"
@@ -22,6 +23,8 @@ namespace fs = std::filesystem;
 using cluster::Membership;
 
 constexpr Duration step_patience = seconds(15);
+// They take a tenth of a second, or four seconds where a server accepted and then was silent.
+constexpr Duration grpc_patience = seconds(5);
 // The other node may have to start an etcd first.
 constexpr Duration admission_patience = seconds(45);
 constexpr const char* join_question = "cluster/join";
@@ -103,7 +106,10 @@ Cluster::Cluster(Node& node, Log& log) : node_(node), log_(log) {
                                 [this](const AskedQuestion& asked) { return admit(asked); });
 }
 
-Cluster::~Cluster() { stop(); }
+Cluster::~Cluster() {
+  stop();
+  cluster::etcd::await_threads_end(grpc_patience);
+}
 
 void Cluster::stop() {
   const std::lock_guard<std::mutex> lock(operation_);

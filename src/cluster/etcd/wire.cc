@@ -1,9 +1,11 @@
 #include "cluster/etcd/wire.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/alarm.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
+#include <poll.h>
 #include <time.h>
 
 #include <algorithm>
@@ -346,6 +348,15 @@ WaitedCall Caller::call(const std::string& address, const TlsTexts& tls, std::st
 WaitedCall call_and_wait(const std::string& address, const TlsTexts& tls, std::string_view method,
                          std::string_view request, Duration timeout) {
   return Caller().call(address, tls, method, request, timeout);
+}
+
+bool await_threads_end(Duration patience) {
+  const Instant last = monotonic_now() + patience;
+  while (grpc_is_initialized() != 0) {
+    if (monotonic_now() >= last) return false;
+    ::poll(nullptr, 0, 2);  // the library tells nobody
+  }
+  return true;
 }
 
 }  // namespace vmq::cluster::etcd

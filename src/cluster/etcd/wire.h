@@ -1,6 +1,7 @@
 // Calls to one gRPC server at a time, as bytes: the only place that knows gRPC. One thread owns a
 // Wire, makes the calls and runs what comes back inside turn(); nothing happens between turns.
-// gRPC's own threads begin with the first Wire and not before.
+// gRPC's own threads begin with the first Wire and not before. They end by themselves some time
+// after the last one.
 #pragma once
 
 #include <cstdint>
@@ -104,5 +105,10 @@ class Caller {
 };
 WaitedCall call_and_wait(const std::string& address, const TlsTexts& tls, std::string_view method,
                          std::string_view request, Duration timeout);
+
+// Waits for gRPC's threads to end. For a process that is about to end and has no Wire any more:
+// what runs at its exit takes OpenSSL down, which these threads may still be using. False if some
+// are left after `patience`.
+bool await_threads_end(Duration patience);
 
 }  // namespace vmq::cluster::etcd
