@@ -244,9 +244,11 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(code, 1, text)
 
         path = os.path.join(self.folder, "traced")
+        # A connection of a moment has more lines than the default rate takes.
         with open(path, "w") as file:
             trace = subprocess.Popen(
-                [first.admin_program, "-c", first.conf, "trace", "client", "client-id=roamer"],
+                [first.admin_program, "-c", first.conf, "trace", "client", "client-id=roamer",
+                 "--rate-max=1000"],
                 stdout=file, stderr=subprocess.STDOUT)
 
         def traced():

@@ -1,0 +1,149 @@
+"""What a cluster of three bears at once: rows `storm` and `routes` of bench/cluster."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+PATIENCE = 300
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        direct = [int(child) for child in children.read().split()]
+    # etcd is started by another thread of the broker.
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as children:
+            direct += [int(child) for child in children.read().split()]
+    return sorted(set(direct))
+
+
+def memory_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"RssAnon:\s+(\d+)", status.read())[1]) / 1024
+
+
+def figure(node, name):
+    code, text = node.admin("metrics", "show")
+    if code != 0:
+        raise RuntimeError(text)
+    return int(re.search(rf"\.{name} = (\d+)", text)[1])
+
+
+def until(look, what):
+    end = time.monotonic() + PATIENCE
+    while not look():
+        if time.monotonic() > end:
+            raise RuntimeError(f"never: {what}")
+        time.sleep(0.02)
+
+
+def join_all(nodes):
+    for node in nodes[1:]:
+        code, text = node.join(nodes[0])
+        if code != 0:
+            raise RuntimeError(text)
+    names = " ".join(node.name.split("@")[0] for node in nodes)
+    for node in nodes:
+        until(lambda node=node: node.members() == names, f"{node.name} knows all")
+
+
+def busy():
+    with open("/proc/loadavg", encoding="ascii") as load:
+        return load.read().split()[0]
+
+
+def storm(options, nodes):
+    """Clean sessions connect to all nodes at once; then the same number to one of them."""
+    for node in nodes:
+        node.start()
+    join_all(nodes)
+    time.sleep(12)  # all etcds vote by then
+    each = options.clients // len(nodes)
+
+    def run(ports, count):
+        before = {pid: cpu_seconds(pid) for pid in pids}
+        loads = [subprocess.Popen(
+            [str(options.bench), "connect", str(count), "--port", str(port), "--quiet", "--json",
+             "-", "--prefix", f"s{time.monotonic_ns()}-", "--hold", "1"],
+            stdout=subprocess.PIPE, text=True) for port in ports]
+        phases = []
+        for load in loads:
+            text = load.communicate()[0]
+            if load.returncode != 0:
+                raise RuntimeError(text)
+            phases += [phase for phase in json.loads(text)["phases"] if phase["name"] == "connect"]
+        cpu = sum(cpu_seconds(pid) for pid in pids) - sum(before.values())
+        seconds = max(phase["seconds"] for phase in phases)
+        done = sum(phase["count"] for phase in phases)
+        return done, seconds, cpu
+
+    brokers = [node.process.pid for node in nodes]
+    pids = brokers + [child for pid in brokers for child in children_of(pid)]
+    for label, ports, count in [
+            (f"{each:,} clean sessions into each of {len(nodes)} nodes",
+             [node.mqtt for node in nodes], each),
+            (f"{each:,} clean sessions into one of them", [nodes[0].mqtt], each)]:
+        results = [run(ports, count) for _ in range(options.rounds)]
+        results.sort(key=lambda result: result[1])
+        done, seconds, cpu = results[len(results) // 2]
+        print(f"{label}: {done:,} in {seconds:.2f} s, {done / seconds:,.0f} a second, "
+              f"{cpu / done * 1e6:.0f} us of CPU each with etcd (load {busy()})", flush=True)
+
+
+def routes(options, nodes):
+    """One node has all the subscriptions; another one joins, and comes back after a restart."""
+    first, second = nodes[:2]
+    for node in (first, second):
+        node.start()
+    empty = {node: memory_mib(node.process.pid) for node in (first, second)}
+    clients = 1000
+    load = subprocess.Popen(
+        [str(options.bench), "idle", str(clients), "--filters", str(options.routes // clients),
+         "--port", str(first.mqtt), "--quiet", "--hold", str(PATIENCE)])
+    try:
+        until(lambda: figure(first, "router_subscriptions") >= options.routes, "all subscribed")
+        alone = memory_mib(first.process.pid)
+
+        def knows_all(node):
+            return figure(node, "router_subscriptions") >= options.routes
+        began = time.monotonic()
+        code, text = second.join(first)
+        if code != 0:
+            raise RuntimeError(text)
+        joined = time.monotonic()
+        until(lambda: knows_all(second), "the new member knows all")
+        known = time.monotonic()
+        time.sleep(2)
+        print(f"{options.routes:,} routes on one node, {alone - empty[first]:.0f} MiB there: "
+              f"the join takes {joined - began:.1f} s, the new member knows all after "
+              f"{known - began:.1f} s, with {memory_mib(second.process.pid) - empty[second]:.0f} "
+              f"MiB; the first one has {memory_mib(first.process.pid) - alone:.0f} MiB more "
+              f"(load {busy()})", flush=True)
+        time.sleep(10)
+        for how in ("in order", "kill -9"):
+            second.stop(15 if how == "in order" else 9)
+            began = time.monotonic()
+            second.start()
+            ready = time.monotonic()
+            until(lambda: second.members() == "n1 n2", "it is a member")
+            member = time.monotonic()
+            until(lambda: knows_all(second), "it knows all")
+            known = time.monotonic()
+            print(f"restart after the end {how}: ready after {ready - began:.1f} s, a member with "
+                  f"a majority after {member - began:.1f} s, knows all after {known - began:.1f} s "
+                  f"(load {busy()})", flush=True)
+            time.sleep(5)
+    finally:
+        load.kill()
+        load.wait()
+
+
+SCALE = {"storm": storm, "routes": routes}
