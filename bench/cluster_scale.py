@@ -61,18 +61,20 @@ def busy():
 
 
 def storm(options, nodes):
-    """Clean sessions connect to all nodes at once; then the same number to one of them."""
+    """Clean sessions connect to a lone node, to all members at once, and to one of them."""
     for node in nodes:
         node.start()
-    join_all(nodes)
-    time.sleep(12)  # all etcds vote by then
     each = options.clients // len(nodes)
 
     def run(ports, count):
+        brokers = [node.process.pid for node in nodes]
+        pids = brokers + [child for pid in brokers for child in children_of(pid)]
         before = {pid: cpu_seconds(pid) for pid in pids}
         loads = [subprocess.Popen(
             [str(options.bench), "connect", str(count), "--port", str(port), "--quiet", "--json",
-             "-", "--prefix", f"s{time.monotonic_ns()}-", "--hold", "1"],
+             "-", "--prefix", f"s{time.monotonic_ns()}-", "--hold", "1",
+             # More than a backlog holds would measure how long clients wait to try again.
+             "--pending", "500"],
             stdout=subprocess.PIPE, text=True) for port in ports]
         phases = []
         for load in loads:
@@ -85,17 +87,18 @@ def storm(options, nodes):
         done = sum(phase["count"] for phase in phases)
         return done, seconds, cpu
 
-    brokers = [node.process.pid for node in nodes]
-    pids = brokers + [child for pid in brokers for child in children_of(pid)]
-    for label, ports, count in [
-            (f"{each:,} clean sessions into each of {len(nodes)} nodes",
-             [node.mqtt for node in nodes], each),
-            (f"{each:,} clean sessions into one of them", [nodes[0].mqtt], each)]:
+    def show(label, ports, count):
         results = [run(ports, count) for _ in range(options.rounds)]
         results.sort(key=lambda result: result[1])
         done, seconds, cpu = results[len(results) // 2]
         print(f"{label}: {done:,} in {seconds:.2f} s, {done / seconds:,.0f} a second, "
               f"{cpu / done * 1e6:.0f} us of CPU each with etcd (load {busy()})", flush=True)
+
+    show(f"{each:,} clean sessions into a lone node", [nodes[0].mqtt], each)
+    join_all(nodes)
+    time.sleep(12)  # all etcds vote by then
+    show(f"{each:,} into each of {len(nodes)} members", [node.mqtt for node in nodes], each)
+    show(f"{each:,} into one of {len(nodes)} members", [nodes[0].mqtt], each)
 
 
 def routes(options, nodes):

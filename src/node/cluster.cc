@@ -61,7 +61,8 @@ std::optional<std::string> bytes_of(std::string_view name, std::string_view json
     const std::size_t digit = std::string_view("0123456789abcdef").find(json[i]);
     if (digit == std::string_view::npos) return std::nullopt;
     if (i % 2 == 0) bytes += '\0';
-    bytes.back() = static_cast<char>(static_cast<unsigned char>(bytes.back()) << 4 | digit);
+    const auto high = static_cast<unsigned char>(bytes.back());
+    bytes.back() = static_cast<char>(std::size_t{high} << 4 | digit);
   }
   return bytes;
 }
