@@ -320,12 +320,18 @@ class ClusterTest(unittest.TestCase):
     def test_a_member_leaves_and_a_dead_one_is_taken_out(self):
         first, second, third = self.nodes
         self.start(3)
+        self.done(first.admin("api-key", "add", "key=shared"))
+        self.until(["shared"], lambda: self.keys(third))
         self.assertIn("Use -k", self.done(first.admin("cluster", "leave", f"node={third.name}")))
         left = self.done(first.admin("cluster", "leave", f"node={third.name}", "-k"))
         self.assertEqual(left.strip(), "Done")
         self.until("n1 n2", first.members)
         self.assertEqual(third.members(), "n3")
         self.assertFalse(os.path.exists(os.path.join(third.folder, "data/cluster")))
+        # What was shared is its own from now on.
+        self.done(third.admin("api-key", "delete", "key=shared"))
+        self.done(third.admin("api-key", "add", "key=own"))
+        self.assertEqual((self.keys(third), self.keys(first)), (["own"], ["shared"]))
 
         second.stop(signal.SIGKILL)
         self.until(True, lambda: "n2-" in first.members() or self.is_split(first))
