@@ -95,7 +95,7 @@ Taken Shard::on_connect(std::uint32_t slot, const mqtt::FrameHead& head, ByteVie
     return done;
   }
   if (hand_over_to_home(slot, connect.client_id)) return {0, 0, true};
-  if (!conn.has_verdict) {
+  if (!conn.has_verdict && !conn.has_owner) {  // not when it is read again
     if (tracer_ != nullptr) {
       watch_connect(slot, connect.client_id, {body.data() - head.header_size, head.packet_size()});
     }

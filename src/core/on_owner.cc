@@ -26,11 +26,17 @@ constexpr std::size_t registering_max = 256;
 // or begins here. Else CONNECT stays with the shell.
 std::optional<Taken> Shard::find_owner(std::uint32_t slot, const mqtt::ConnectView& connect) {
   Connection& conn = *connections_[slot];
-  // An id that is drawn here is nobody else's.
-  if (!is_clustered_ || connect.client_id.empty()) return std::nullopt;
+  if (!is_clustered_) return std::nullopt;
   const std::string_view mountpoint = listener(conn).mountpoint;
   const std::uint32_t existing = find_session(mountpoint, connect.client_id);
-  if (existing != no_slot && sessions_[existing]->is_owned) return std::nullopt;
+  const bool is_known_here = existing != no_slot && sessions_[existing]->is_owned;
+  // An id that is drawn here is nobody else's.
+  if (is_known_here || connect.client_id.empty()) {
+    if (is_node_informed()) return std::nullopt;
+    conn.is_paused = true;
+    uninformed_.push_back(id_of(conn, slot));
+    return Taken{0, 0, true};
+  }
   if (!conn.has_owner) {
     conn.phase = Connection::Phase::Verifying;
     conn.ask = next_ask_++;

@@ -368,6 +368,36 @@ TEST_F(ClusterStage, clients_of_a_node_that_starts_wait_until_it_knows_what_is_w
   EXPECT_THAT(payloads(reader), ElementsAre("x"));
 }
 
+TEST_F(ClusterStage, clients_without_an_id_of_their_own_wait_as_well) {
+  Client& reader = online("reader", 1);
+  subscribe(reader, "t", 1);
+  crash(0);
+  split_off(0);
+  swarm.start(0, now);
+  Client& publisher = *clients.emplace_back(std::make_unique<Client>("", mqtt::Version::V5));
+  publisher.connect(*swarm.node(0), publisher.connect_fields());
+  run();
+  EXPECT_FALSE(publisher.connack);
+  swarm.heal();
+  run();
+  EXPECT_EQ(publisher.connack, mqtt::ReasonCode::Success);
+  publisher.publish("t", "x", 1);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("x"));
+}
+
+TEST_F(ClusterStage, a_connect_that_waits_for_an_answer_counts_once) {
+  online("one", 0);
+  std::uint64_t sum = 0;
+  for (std::uint8_t i = 0; i < swarm.node(0)->shard_count(); ++i) {
+    sum += swarm.node(0)
+               ->shard(i)
+               .counters_.version[static_cast<std::size_t>(core::PerVersion::ConnectReceived)][1]
+               .value();
+  }
+  EXPECT_EQ(sum, 1u);
+}
+
 TEST_F(ClusterStage, clients_do_not_wait_for_ever_for_a_member_that_cannot_be_reached) {
   crash(0);
   split_off(0);
