@@ -4,6 +4,7 @@
 
 #include "base/expect.h"
 #include "base/hash.h"
+#include "core/session_record.h"
 
 namespace vmq::sim {
 
@@ -119,6 +120,13 @@ void Node::turn(std::uint8_t index, Now now, const TurnLimits& limits) {
   for (; !shard.owners.empty(); shard.owners.pop_front()) {
     core.on_owner(shard.owners.front().first, shard.owners.front().second);
   }
+  for (; !shard.recorded.empty(); shard.recorded.pop_front()) {
+    core.on_owner_recorded(shard.recorded.front(), true);
+  }
+  for (; !shard.claimed.empty(); shard.claimed.pop_front()) {
+    const ShardState::Claimed& claimed = shard.claimed.front();
+    core.on_claimed(claimed.mountpoint, claimed.client_id, claimed.owner);
+  }
   for (; !shard.failed_tunnels.empty(); shard.failed_tunnels.pop_front()) {
     core.on_tunnel_failed(shard.failed_tunnels.front());
   }
@@ -209,6 +217,9 @@ void Node::carry_out(std::uint8_t index, ShardState& shard, core::Effects& effec
   for (core::OwnerRelease& release : effects.owner_releases) {
     owner_releases.emplace_back(index, std::move(release));
   }
+  for (core::OwnerRecord& record : effects.owner_records) {
+    owner_records.emplace_back(index, std::move(record));
+  }
   for (const core::TunnelWish& wish : effects.tunnels) tunnel_wishes.emplace_back(index, wish);
   for (store::LoadRequest& request : effects.loads) store_.load(ShardId{index}, std::move(request));
   for (store::LoadKeysRequest& request : effects.key_loads) {
@@ -235,7 +246,8 @@ void Node::carry_out(std::uint8_t index, ShardState& shard, core::Effects& effec
 
 bool Node::has_work(const ShardState& shard) const {
   if (!shard.arrivals.empty() || !shard.frames.empty() || !shard.asks.empty() ||
-      !shard.owners.empty() || !shard.failed_tunnels.empty()) {
+      !shard.owners.empty() || !shard.recorded.empty() || !shard.claimed.empty() ||
+      !shard.failed_tunnels.empty()) {
     return true;
   }
   return std::any_of(shard.links.begin(), shard.links.end(), [this](const auto& entry) {
@@ -244,6 +256,12 @@ bool Node::has_work(const ShardState& shard) const {
     if (link.is_blocked && wire.to_client.size() < wire.room) return true;
     return !link.is_paused && !wire.stalled && (!wire.to_broker.empty() || wire.closed_by_client);
   });
+}
+
+void Node::claim(const std::string& mountpoint, const std::string& client_id, core::Owner owner) {
+  const std::uint64_t hash = core::name_hash(shared_->home_key, mountpoint, client_id);
+  shards_[core::home_shard(hash, shards_.size())].claimed.push_back(
+      {mountpoint, client_id, std::move(owner)});
 }
 
 bool Node::has_work() const {

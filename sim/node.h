@@ -88,10 +88,16 @@ class Node {
   using OfShard = std::deque<std::pair<std::uint8_t, T>>;
   OfShard<core::OwnerAsk> owner_asks;
   OfShard<core::OwnerRelease> owner_releases;
+  OfShard<core::OwnerRecord> owner_records;
   OfShard<core::TunnelWish> tunnel_wishes;
   void answer_owner(std::uint8_t shard, core::AskId ask, core::Owner owner) {
     shards_[shard].owners.emplace_back(ask, owner);
   }
+  void answer_record(std::uint8_t shard, std::uint64_t tag) {
+    shards_[shard].recorded.push_back(tag);
+  }
+  // To the client's home shard.
+  void claim(const std::string& mountpoint, const std::string& client_id, core::Owner owner);
   void fail_tunnel(std::uint8_t shard, core::ConnId client) {
     shards_[shard].failed_tunnels.push_back(client);
   }
@@ -131,6 +137,13 @@ class Node {
     std::deque<std::pair<std::uint8_t, std::vector<std::uint8_t>>> frames;
     std::deque<core::Ask> asks;
     std::deque<std::pair<core::AskId, core::Owner>> owners;
+    std::deque<std::uint64_t> recorded;
+    struct Claimed {
+      std::string mountpoint;
+      std::string client_id;
+      core::Owner owner;
+    };
+    std::deque<Claimed> claimed;
     std::deque<core::ConnId> failed_tunnels;
     std::vector<core::ConnId> resumes;
     bool store_writable = true;

@@ -114,6 +114,10 @@ bool Oracles::is_unsettled(const std::vector<Tick>& events, const Message& messa
 bool Oracles::is_settled(std::size_t client, const Subscription& subscription,
                          const Message& message) const {
   if (subscription.settled >= message.written) return false;
+  // A SUBACK waits for the cluster to know of it, but not for ever.
+  for (const Tick lapse : lapses_[home_of(client)]) {
+    if (lapse < message.accepted && !is_known_between(subscription.settled, lapse)) return false;
+  }
   if (!is_far(client, message)) return true;
   if (!cluster_.is_eager && !is_known_between(subscription.settled, message.written)) return false;
   // What each shard of a host wants is told by itself, so sessions that change their shard are
@@ -157,7 +161,11 @@ Resumption Oracles::connected(std::size_t client, bool session_present, Now now)
   } else {
     is_foreign &= session_present;
   }
-  if (session_present && session.expected == Exists::No) {
+  // That it has ended was perhaps not known to the cluster.
+  const bool is_ghost =
+      session_present && session.expected == Exists::No && has_lapsed(home_of(client));
+  is_foreign |= is_ghost;
+  if (session_present && session.expected == Exists::No && !is_ghost) {
     fail("session-present: " + name + " was told of a session that it cannot have");
   }
   if (!session_present && session.expected == Exists::Yes) {
@@ -228,6 +236,16 @@ void Oracles::crashed(CrashBudget budget, std::size_t host) {
   }
   if (budget == CrashBudget::Nothing) return;
   for (Message& message : messages_) message.is_void = true;
+}
+
+void Oracles::lapsed(std::size_t host) {
+  lapses_[host].push_back(++tick_);
+  for (std::size_t client = 0; client < sessions_.size(); ++client) {
+    Session& session = sessions_[client];
+    if (home_of(client) != host || session.exists != Exists::No) continue;
+    session.exists = Exists::Maybe;
+    session.is_haunted = true;
+  }
 }
 
 // --- subscribers ---
@@ -375,6 +393,7 @@ void Oracles::judge_retained(std::size_t client, MessageId id) {
 // by a share group or as a retained message, has its own; any other has those of all that had to be
 // in force.
 void Oracles::judge_identifiers(std::size_t client, const Received& got, const Message& message) {
+  if (has_lapsed(home_of(client))) return;
   Session& session = sessions_[client];
   const std::string what = "identifiers: c" + std::to_string(client) + " got " + got.payload;
   bool alone = got.retain;
@@ -427,7 +446,8 @@ void Oracles::judge_live(std::size_t client, std::uint64_t connection, const Eve
     qos = std::max(qos, subscription.qos);
   }
   if (!matched) return fail("ghost: " + name + " got " + text_of(id) + " without a subscription");
-  if (event.message.qos > qos) {
+  const bool is_of_then = has_lapsed(home_of(client));  // as the subscription was
+  if (event.message.qos > qos && !is_of_then) {
     return fail("ghost: " + name + " got " + text_of(id) + " above the QoS of its subscription");
   }
   const bool first = !session.seen.contains(id);
@@ -467,6 +487,12 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
   const bool exact = event.message.qos == 2;
   if ((exact ? seen->second.exact : seen->second.count) < copies_max) return;
   const std::string name = "c" + std::to_string(client);
+  // Whether its client has it, or its broker had taken it, only the disk of the host that is gone
+  // could say.
+  if (has_lapsed(home_of(client)) ||
+      (message.is_rewritten && has_lapsed(home_of(message.facts.publisher)))) {
+    return;
+  }
   if (exact) {
     return fail("exactly-once: " + name + " got " + text_of(id) + " again");
   }
@@ -502,6 +528,8 @@ bool Oracles::may_be_reordered(std::size_t client, const Event& event,
       resharded_[from].back() > message.written) {
     return true;
   }
+  // What waited with the earlier owner comes behind what the new one has taken meanwhile.
+  if (has_lapsed(home_of(client))) return true;
   return may_drop_oldest_ && event.message.dup && has_crashed();
 }
 

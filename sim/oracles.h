@@ -68,7 +68,11 @@ struct ClusterFacts {
 class Oracles {
  public:
   explicit Oracles(std::size_t clients, const ClusterFacts& cluster = {})
-      : cluster_(cluster), sessions_(clients), crashes_(cluster.hosts), resharded_(cluster.hosts) {}
+      : cluster_(cluster),
+        sessions_(clients),
+        crashes_(cluster.hosts),
+        resharded_(cluster.hosts),
+        lapses_(cluster.hosts) {}
 
   // --- publishers ---
   MessageId published(const MessageFacts& facts);
@@ -102,6 +106,9 @@ class Oracles {
   void crashed(CrashBudget budget, std::size_t host = 0);
   // The host starts with another number of shards.
   void sharded_anew(std::size_t host) { resharded_[host].push_back(++tick_); }
+  // The cluster takes the host for gone: its sessions go on elsewhere, as the cluster knows them,
+  // which may be some moments behind.
+  void lapsed(std::size_t host);
   void everybody_knows() { known_.push_back(++tick_); }
   // The session's time was over and the broker had all the time to see it.
   void expired(std::size_t client) { sessions_[client].exists = Exists::No; }
@@ -197,6 +204,14 @@ class Oracles {
   bool is_known_between(Tick from, Tick to) const { return known_after(from) < to; }
   bool has_crashed(std::size_t host, Tick since) const;
   bool has_crashed() const;
+  // The host was taken for gone. What waited there came behind what others took meanwhile; of what
+  // was under way between it and its clients nobody else knows; and the cluster knew its sessions
+  // as they had been some moments before. Nothing that was acknowledged may be lost all the same.
+  bool has_lapsed(std::size_t host) const { return !lapses_[host].empty(); }
+  // Perhaps the cluster did not know of it yet.
+  bool is_lost_will(const Message& message) const {
+    return message.facts.is_will && has_lapsed(home_of(message.facts.publisher));
+  }
   // It was published between one of these events and the next time that everybody knew.
   bool is_unsettled(const std::vector<Tick>& events, const Message& message) const;
   bool is_settled(std::size_t client, const Subscription& subscription,
@@ -229,6 +244,7 @@ class Oracles {
   std::vector<Session> sessions_;
   std::vector<std::vector<Tick>> crashes_;    // by host
   std::vector<std::vector<Tick>> resharded_;  // by host
+  std::vector<std::vector<Tick>> lapses_;     // by host
   std::vector<Tick> known_;
   std::map<std::string, std::set<std::size_t>> share_members_;
   bool may_refuse_ = false;

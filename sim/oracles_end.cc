@@ -15,6 +15,7 @@ std::uint64_t Oracles::count_missing(std::size_t client, std::string& first) {
         message.is_void || message.is_refused || message.facts.is_clear || message.is_forbidden) {
       continue;
     }
+    if (is_lost_will(message)) continue;
     const bool owed = std::any_of(
         session.subscriptions.begin(), session.subscriptions.end(), [&](const Subscription& s) {
           return !is_share(s.filter) && s.qos > 0 && is_settled(client, s, message) &&
@@ -41,6 +42,7 @@ std::uint64_t Oracles::count_missing_shared(std::string& first) {
           !naive_match(filter, message.facts.topic)) {
         continue;
       }
+      if (is_lost_will(message)) continue;
       bool settled = false;
       bool steady = true;
       std::uint32_t copies = 0;

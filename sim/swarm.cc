@@ -1,6 +1,7 @@
 #include "sim/swarm.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/expect.h"
 
@@ -25,11 +26,14 @@ Cables::Nodes Swarm::nodes() {
 cluster::Members Swarm::members_for(std::size_t index) const {
   cluster::Members members;
   members.self = static_cast<cluster::MemberNumber>(index + 1);
+  members.lease = hosts_[index].leases;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (!is_together_ && i != index) continue;
     cluster::Member member;
     member.number = static_cast<cluster::MemberNumber>(i + 1);
     member.name = "n" + std::to_string(i + 1) + "@sim";
+    member.shards = hosts_[i].options.shards;
+    member.is_up = !hosts_[i].is_lapsed;
     members.all.push_back(std::move(member));
   }
   return members;
@@ -42,6 +46,16 @@ void Swarm::start(std::size_t index, Now now) {
   VMQ_EXPECT(host.node->recovered().corrupted == 0);
   // A lone node is never told.
   if (hosts_.size() == 1) return;
+  // What it had claimed before its disk knew of it.
+  for (const auto& [name, owned] : owners_) {
+    if (owned.owner == index + 1 && !owned.record.empty()) give(name, owned);
+  }
+  if (host.is_lapsed) {
+    host.is_lapsed = false;
+    ++host.leases;
+    tell_members(now, is_together_);
+    return;
+  }
   const cluster::Members members = members_for(index);
   // Its disk knows who the members are. Who is up is known when the metadata can be reached.
   cluster::Members known = members;
@@ -69,6 +83,43 @@ void Swarm::tell_members(Now now, bool together) {
   }
 }
 
+void Swarm::lapse(std::size_t index, Now now) {
+  hosts_[index].is_lapsed = true;
+  tell_members(now, is_together_);
+  std::vector<cluster::MemberNumber> takers;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    const auto member = static_cast<cluster::MemberNumber>(i + 1);
+    if (hosts_[i].node != nullptr && is_up(member)) takers.push_back(member);
+  }
+  for (auto& [name, owned] : owners_) {
+    if (owned.owner != index + 1 || owned.record.empty() || takers.empty()) continue;
+    take(owned, takers[std::hash<std::string>{}(name.second) % takers.size()]);
+    give(name, owned);
+  }
+}
+
+void Swarm::give(const ClientName& name, const Owned& owned) {
+  hosts_[owned.owner - 1u].node->claim(name.first, name.second,
+                                       {core::OwnerStatus::Here, owned.owner, owned.birth,
+                                        owned.epoch, owned.earlier, owned.record});
+}
+
+bool Swarm::is_up(cluster::MemberNumber member) const {
+  const Host& host = hosts_[member - 1u];
+  return host.node != nullptr && !host.is_lapsed;
+}
+
+void Swarm::take(Owned& owned, cluster::MemberNumber by) {
+  if (!owned.record.empty()) {
+    owned.earlier.push_back({owned.owner, owned.epoch});
+    owned.epoch = ++last_epoch_;
+  } else {
+    owned = {};
+    owned.birth = ++last_epoch_;
+  }
+  owned.owner = by;
+}
+
 // As a real cluster does: whose member is down loses its clients to whoever asks.
 void Swarm::tell_owners() {
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
@@ -78,21 +129,35 @@ void Swarm::tell_owners() {
     for (; !node->owner_releases.empty(); node->owner_releases.pop_front()) {
       const core::OwnerRelease& release = node->owner_releases.front().second;
       const auto found = owners_.find({release.mountpoint, release.client_id});
-      if (found != owners_.end() && found->second == self) owners_.erase(found);
+      if (found != owners_.end() && found->second.owner == self) owners_.erase(found);
+    }
+    for (; !node->owner_records.empty(); node->owner_records.pop_front()) {
+      auto& [shard, told] = node->owner_records.front();
+      const auto found = owners_.find({told.mountpoint, told.client_id});
+      if (found != owners_.end() && found->second.owner == self) found->second.record = told.record;
+      node->answer_record(shard, told.tag);
     }
     for (; !node->owner_asks.empty(); node->owner_asks.pop_front()) {
       const auto& [shard, ask] = node->owner_asks.front();
-      cluster::MemberNumber& owner = owners_[{ask.mountpoint, ask.client_id}];
-      if (owner == cluster::no_member || hosts_[owner - 1u].node == nullptr) owner = self;
-      const auto status = owner == self ? core::OwnerStatus::Here : core::OwnerStatus::Elsewhere;
-      node->answer_owner(shard, ask.id, {status, owner});
+      Owned& owned = owners_[{ask.mountpoint, ask.client_id}];
+      if (owned.owner == cluster::no_member) {
+        owned.owner = self;
+        owned.birth = ++last_epoch_;
+      } else if (owned.owner != self && !is_up(owned.owner)) {
+        take(owned, self);
+      }
+      const bool is_here = owned.owner == self;
+      node->answer_owner(
+          shard, ask.id,
+          {is_here ? core::OwnerStatus::Here : core::OwnerStatus::Elsewhere, owned.owner,
+           owned.birth, owned.epoch, owned.earlier, is_here ? owned.record : std::string()});
     }
   }
 }
 
 cluster::MemberNumber Swarm::owner_of(const std::string& client_id) const {
   const auto found = owners_.find({"", client_id});
-  return found == owners_.end() ? cluster::no_member : found->second;
+  return found == owners_.end() ? cluster::no_member : found->second.owner;
 }
 
 void Swarm::settle(Now now) {

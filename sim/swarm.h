@@ -24,6 +24,8 @@ struct Host {
   // Its clocks, against those of the world.
   Duration uptime_ahead{0};
   Duration wall_ahead{0};
+  std::uint64_t leases = 1;  // the cluster has given it
+  bool is_lapsed = false;
 };
 
 class Swarm {
@@ -43,6 +45,9 @@ class Swarm {
   void crash(std::size_t index, store::CrashKind kind);
   // Tells everybody who the members are: all hosts, or each only itself.
   void tell_members(Now now, bool together = true);
+  // Its lease is over, as far as the others are concerned: what it owned goes to them. It learns of
+  // it when it is told who the members are, or starts.
+  void lapse(std::size_t index, Now now);
   // Answers what nodes ask about the owners of clients. Who is asked knows everything at once.
   void tell_owners();
   // The member that has this client's session; no_member: none.
@@ -62,7 +67,19 @@ class Swarm {
   Cables cables_;
   bool is_together_ = true;
   using ClientName = std::pair<std::string, std::string>;  // mountpoint, client id
-  std::map<ClientName, cluster::MemberNumber> owners_;
+  struct Owned {
+    cluster::MemberNumber owner = cluster::no_member;
+    std::uint64_t birth = 0;
+    std::uint64_t epoch = 0;
+    std::vector<cluster::OwnerStep> earlier;
+    std::string record;
+  };
+  void give(const ClientName& name, const Owned& owned);
+  void take(Owned& owned, cluster::MemberNumber by);
+  bool is_up(cluster::MemberNumber member) const;
+
+  std::map<ClientName, Owned> owners_;
+  std::uint64_t last_epoch_ = 0;
 };
 
 }  // namespace vmq::sim

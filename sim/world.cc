@@ -288,6 +288,10 @@ void World::crash(std::size_t host, CrashKind kind) {
   swarm_->crash(host, kind);
   // In a cluster the others go on for a while.
   swarm_->host(host).down_steps = between(crash_rng_, 0, 20) * (is_cluster() ? 15 : 1);
+  if (!one_in(cluster_rng_, lapse_odds_)) return;
+  note(host, "lapse", "");
+  oracles_->lapsed(host);
+  swarm_->lapse(host, now_);
 }
 
 void World::restart(std::size_t index) {

@@ -109,8 +109,9 @@ class World {
   std::uint32_t crash_odds_ = 0;  // one in so many steps; 0: never
   std::uint32_t fault_odds_ = 0;
   std::uint32_t cable_odds_ = 0;
-  bool is_eager_ = false;      // nothing fails between hosts: a SUBACK is known to all
-  std::uint32_t skew_ms_ = 0;  // between the clocks of two hosts at most
+  bool is_eager_ = false;         // nothing fails between hosts: a SUBACK is known to all
+  std::uint32_t lapse_odds_ = 0;  // that the cluster takes a host that crashed for gone
+  std::uint32_t skew_ms_ = 0;     // between the clocks of two hosts at most
   bool has_tiny_queues_ = false;
   bool may_drop_oldest_ = false;
   bool has_leftovers_ = false;  // records may wait for the next start to be swept out

@@ -96,6 +96,7 @@ void World::draw_cluster() {
     host.wall_ahead = milliseconds(skew_ms_ == 0 ? 0 : between(rng, 0, skew_ms_));
     host.uptime_ahead = milliseconds(between(rng, 0, 9999));
   }
+  if (count > 1 && rng.below(2) == 0) lapse_odds_ = between(rng, 1, 3);
   store::MemoryStore::Options disk;
   disk.shards = 4;
   disk.sync = sync_;

@@ -17,6 +17,13 @@ const Member* Members::find(std::string_view name) const {
   return found == all.end() ? nullptr : &*found;
 }
 
+bool has_lost_member(const Members& before, const Members& now) {
+  return std::any_of(before.all.begin(), before.all.end(), [&now](const Member& member) {
+    const Member* still = now.find(member.number);
+    return member.is_up && (still == nullptr || !still->is_up);
+  });
+}
+
 std::optional<MemberAddress> parse_address(std::string_view text) {
   constexpr std::string_view tls = "tls://";
   constexpr std::size_t host_max = 253;

@@ -13,8 +13,9 @@ namespace vmq::cluster {
 // Names a member in handles, frames and records: given when it joins, never given again.
 using MemberNumber = std::uint16_t;
 inline constexpr MemberNumber no_member = 0;
+inline constexpr MemberNumber nobody = 0xffff;  // some member, and not known which
 // Above it a subscription's handle has no room for it.
-inline constexpr MemberNumber member_number_max = 0xffff;
+inline constexpr MemberNumber member_number_max = 0xfffe;
 // Shards of one member, as `node.shards` allows them.
 inline constexpr std::uint8_t member_shards_max = 64;
 
@@ -33,9 +34,24 @@ enum class OwnerStatus : std::uint8_t {
   Elsewhere,
   Unknown,  // the metadata could not be asked
 };
+// One that had it before.
+struct OwnerStep {
+  MemberNumber member = no_member;
+  std::uint64_t epoch = 0;  // Owner::epoch of then
+  friend bool operator==(const OwnerStep&, const OwnerStep&) = default;
+};
 struct Owner {
   OwnerStatus status = OwnerStatus::Unknown;
   MemberNumber member = no_member;  // not of Unknown
+  // Drawn when the session began: who has one of another birth has one that has ended.
+  std::uint64_t birth = 0;
+  // Not 0: the owner has claimed the session when the one before it was not up. Grows from claim to
+  // claim of one client.
+  std::uint64_t epoch = 0;
+  std::vector<OwnerStep> earlier = {};  // the last few, oldest first
+  // Of Here: what the cluster knows of the session, if it outlives its connection: with that it
+  // goes on here, if it is not here yet.
+  std::string record = {};
   friend bool operator==(const Owner&, const Owner&) = default;
 };
 
@@ -44,6 +60,8 @@ struct Members {
   bool has_quorum = true;         // decisions that all agree on can be made from here
   std::vector<Member> all;        // by number; self is one of them
   std::uint64_t cluster = 0;      // drawn when it began, so that no two are taken for one; 0: none
+  // Grows when self has lost its lease and has a new one: others may have claimed its sessions.
+  std::uint64_t lease = 0;
 
   // Null: there is no such member.
   const Member* find(MemberNumber number) const;
@@ -51,6 +69,9 @@ struct Members {
   bool is_alone() const { return all.size() < 2; }
   friend bool operator==(const Members&, const Members&) = default;
 };
+
+// A member that was up is not any more, or is none.
+bool has_lost_member(const Members& before, const Members& now);
 
 // Where a node listens for others. The host is a name or an IP address, one of IPv6 in brackets;
 // the port may be left out.

@@ -44,6 +44,22 @@ TEST(MemberAddress, is_read_and_written) {
   EXPECT_FALSE(parse_address(std::string(254, 'a')));
 }
 
+TEST(MembersTest, a_member_is_lost_that_goes_down_or_leaves) {
+  const auto of = [](std::vector<std::pair<MemberNumber, bool>> up) {
+    Members members;
+    for (const auto& [number, is_up] : up) {
+      members.all.push_back({.number = number, .name = {}, .address = {}, .is_up = is_up});
+    }
+    return members;
+  };
+  const Members before = of({{1, true}, {2, true}, {3, false}});
+  EXPECT_FALSE(has_lost_member(before, before));
+  EXPECT_FALSE(has_lost_member(before, of({{1, true}, {2, true}, {3, true}, {4, false}})));
+  EXPECT_FALSE(has_lost_member(before, of({{1, true}, {2, true}})));
+  EXPECT_TRUE(has_lost_member(before, of({{1, true}, {2, false}, {3, true}})));
+  EXPECT_TRUE(has_lost_member(before, of({{1, true}, {3, true}})));
+}
+
 TEST(MemberAddress, the_host_of_a_node_name_stands_behind_the_at) {
   EXPECT_EQ(host_of("VerneMQ@10.0.0.1"), "10.0.0.1");
   EXPECT_EQ(host_of("VerneMQ"), "");

@@ -20,6 +20,7 @@ Membership::Membership(Metadata& metadata, Setup setup, std::optional<Members> k
   standing_ = Standing::Member;
   members_ = *std::move(known);
   members_.has_quorum = false;
+  members_.lease = 0;
   for (Member& member : members_.all) member.is_up = false;
   number_ = members_.self;
   cluster_ = members_.cluster;
@@ -128,6 +129,7 @@ void Membership::rebuild(Instant now) {
   }
   const bool may_act = standing_ == Standing::Member && has_quorum_ && !is_fenced(now);
   members_.has_quorum = may_act && view_.is_complete();
+  if (may_act) members_.lease = lease_number_;
   if (standing_ == Standing::Member && view_.is_complete()) {
     members_.self = number_;
     members_.cluster = cluster_;

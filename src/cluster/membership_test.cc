@@ -386,6 +386,25 @@ TEST_F(MembershipTest, a_lost_lease_is_replaced_and_the_member_is_up_again) {
   EXPECT_FALSE(b.membership->is_fenced(now_));
 }
 
+TEST_F(MembershipTest, a_member_that_has_lost_its_lease_says_so_with_the_next_one) {
+  Node& a = node("a@h");
+  EXPECT_EQ(a.members().lease, 0u);
+  EXPECT_EQ(create(a), "");
+  run(milliseconds(200));
+  const std::uint64_t first = a.members().lease;
+  EXPECT_NE(first, 0u);
+  run(milliseconds(2 * lease.ms));
+  EXPECT_EQ(a.members().lease, first);  // renewed, not another
+  realm_.drop_lease(a.client->lease());
+  for (bool is_lost = false; a.members().lease == first;) {
+    step();
+    is_lost = is_lost || !a.members().has_quorum;
+    if (a.members().lease == first) continue;
+    EXPECT_TRUE(is_lost && a.members().has_quorum);  // with the whole word, not before
+  }
+  EXPECT_GT(a.members().lease, first);
+}
+
 TEST_F(MembershipTest, a_member_that_runs_is_not_taken_out_behind_its_back) {
   Node& a = node("a@h");
   Node& b = node("b@h");

@@ -27,6 +27,10 @@ std::string text_of(const session::MessageView& message) {
   if (!message.properties.empty()) {
     text += fmt::format(" properties={}", quoted(as_text(message.properties)));
   }
+  if (message.origin.is_known()) {
+    text += fmt::format(" origin={}/{}/{}", message.origin.member, message.origin.shard,
+                        message.origin.stamp);
+  }
   return text + fmt::format(" payload={}", quoted(as_text(message.payload)));
 }
 
@@ -166,6 +170,15 @@ AnyRecord decode_session(std::string_view key, ByteView value) {
   }
   if (session->will_at.ms != 0) text += fmt::format(" will_at={}", session->will_at.ms);
   if (session->sent_end != 0) text += fmt::format(" sent_end={}", session->sent_end);
+  if (session->birth != 0) text += fmt::format(" birth={}", session->birth);
+  if (session->epoch != 0) {
+    text +=
+        fmt::format(" epoch={} claim={} from={}", session->epoch, session->claim, session->from);
+  }
+  if (session->to != cluster::no_member) {
+    text += fmt::format(" to={}/{}{}", session->to, session->to_epoch,
+                        session->is_joined ? " joined" : "");
+  }
   for (const auto& subscription : session->subscriptions) text += ' ' + text_of(subscription);
   if (session->will) {
     text +=
@@ -231,6 +244,22 @@ AnyRecord decode_frames(ByteView value) {
       add_part(record.text, take_publish(*publish, record.encoded));
       continue;
     }
+    if (frame->kind == FrameKind::ToClient) {
+      const auto word = parse_client_frame(frame->bytes);
+      if (!word) return record;
+      add_part(record.text, fmt::format("to_client={} from={}", word->number, word->member));
+      append_client_frame(*word, record.encoded);
+      continue;
+    }
+    if (frame->kind >= FrameKind::Where) {
+      const PeerNumbers numbers = numbers_of(*frame);
+      const char* const names[] = {"where", "here", "flush", "flushed"};
+      const auto at = static_cast<unsigned>(frame->kind) - static_cast<unsigned>(FrameKind::Where);
+      add_part(record.text,
+               fmt::format("{}={},{},{}", names[at], numbers.first, numbers.second, numbers.third));
+      append_numbers_frame(frame->kind, numbers, record.encoded);
+      continue;
+    }
     const char* const names[] = {"", "", "confirm", "slow", "go_on", "informed"};
     const std::uint64_t number = number_of(*frame);
     add_part(record.text, fmt::format("{}={}", names[static_cast<unsigned>(frame->kind)], number));
@@ -254,7 +283,15 @@ bool take_stream_publish(ByteView fields, AnyRecord& record) {
   if (!body->group.empty()) {
     text += fmt::format(" share({} {})", quoted(body->group), quoted(body->filter));
   }
-  add_part(record.text, text + fmt::format(" message({})", text_of(body->message)));
+  if (body->word != ClientWord::None) {
+    text +=
+        fmt::format(" word={} client_id={} birth={} epoch={}", static_cast<unsigned>(body->word),
+                    quoted(body->client_id), body->birth, body->epoch);
+  }
+  if (body->qos != 0) text += fmt::format(" qos={}{}", body->qos, body->retain ? " retain" : "");
+  const bool has_message = body->word == ClientWord::None || body->qos != 0;
+  if (has_message) text += fmt::format(" message({})", text_of(body->message));
+  add_part(record.text, text);
   std::vector<std::uint8_t> bytes;
   append_stream_body(*body, bytes);
   const std::size_t begin = record.encoded.size();
@@ -280,14 +317,15 @@ bool take_stream_numbers(const StreamFrame& frame, AnyRecord& record) {
   const auto numbers = stream_numbers(frame);
   if (!numbers) return false;
   const auto kind = static_cast<unsigned>(frame.kind);
-  const char* const sent[] = {"",     "open", "",     "interest_begin", "", "interest_end",
-                              "mark", "slow", "go_on"};
-  const char* const answered[] = {"opened", "confirm", "interest_known"};
+  const char* const sent[] = {"",     "open", "",      "interest_begin", "",     "interest_end",
+                              "mark", "slow", "go_on", "where",          "flush"};
+  const char* const answered[] = {"opened", "confirm", "interest_known", "here", "flushed"};
   std::string text = kind >= 16 ? answered[kind - 16] : sent[kind];
   if (!frame.fields.empty()) text += fmt::format("={}", numbers->first);
   if (frame.fields.size() > 8) text += fmt::format("/{}", numbers->second);
+  if (frame.fields.size() > 16) text += fmt::format("/{}", numbers->third);
   add_part(record.text, text);
-  append_stream_numbers(frame.kind, numbers->first, numbers->second, record.encoded);
+  append_stream_numbers(frame.kind, *numbers, record.encoded);
   return true;
 }
 

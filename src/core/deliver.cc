@@ -40,6 +40,9 @@ void Shard::deliver(Publication& publication, std::span<const Target> same_sessi
     deliver_qos0(publication, session, retain, ids.view());
     return;
   }
+  if (session.roaming != nullptr && comes_through_earlier_owner(session, publication.view.origin)) {
+    return;
+  }
   session::QueueEntry entry;
   entry.subscription_ids = std::move(ids);
   entry.share = same_session.front().share;
@@ -197,6 +200,7 @@ void Shard::enqueue(Publication& publication, Session& session, session::QueueEn
   } else if (queue.tail().size() >= limits_.tail_max) {
     settle(session);
   }
+  if (session.has_moved()) note_relay(session);
 }
 
 // Makes sure that one more message may wait. Full: the new one is dropped (fifo) or the oldest that
@@ -263,6 +267,10 @@ bool Shard::drop_in_window(Session& session) {
 void Shard::pump(Session& session) {
   if (session.is_stream) {
     pump_stream(session);
+    return;
+  }
+  if (session.has_moved()) {
+    note_relay(session);
     return;
   }
   pump_queue(session);
@@ -413,6 +421,8 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
 }
 
 void Shard::note_sent(Session& session, bool v5) {
+  const std::uint64_t seq = session.queue.seq_at(session.queue.cursor());
+  if (seq % identifiers_told == 0 && is_clustered_) note_record(session);
   session.queue.advance(now_.instant);
   counters_.count(PerVersion::PublishSent, v5);
   counters_.count(Plain::QueueMessageOut);

@@ -39,6 +39,15 @@ struct OwnerRelease {
   std::string client_id;
 };
 
+// What the cluster should know of a session that lives here: enough for another member to go on
+// with it when this one is gone. Answered by on_owner_recorded.
+struct OwnerRecord {
+  std::uint64_t tag = 0;
+  std::string mountpoint;
+  std::string client_id;
+  std::string record;  // empty: the session no longer outlives its connection
+};
+
 // The client's session lives on another member: a connection to it is to be made, with this
 // client's ConnId in its LinkInfo, or on_tunnel_failed told.
 struct TunnelWish {
@@ -121,6 +130,7 @@ struct Effects {
   std::vector<Ask> asks;
   std::vector<OwnerAsk> owner_asks;
   std::vector<OwnerRelease> owner_releases;
+  std::vector<OwnerRecord> owner_records;
   std::vector<TunnelWish> tunnels;
   std::vector<store::LoadRequest> loads;          // answered by on_loaded
   std::vector<store::LoadKeysRequest> key_loads;  // likewise

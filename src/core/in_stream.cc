@@ -142,7 +142,7 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
     take_interest(*stream, *interest);
     return;
   }
-  const std::optional<TwoNumbers> numbers = stream_numbers(frame);
+  const std::optional<StreamNumbers> numbers = stream_numbers(frame);
   if (!numbers || stream->is_open == (frame.kind == StreamKind::Open)) {
     refuse_stream(slot, "unexpected frame");
     return;
@@ -161,10 +161,16 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
       return;
     case StreamKind::InterestMark: {
       std::vector<std::uint8_t> answer;
-      append_stream_numbers(StreamKind::InterestKnown, numbers->first, 0, answer);
+      append_stream_numbers(StreamKind::InterestKnown, {numbers->first}, answer);
       send_bytes(slot, answer, stream->is_interest_written ? When::AfterBatch : When::Now);
       return;
     }
+    case StreamKind::Where:
+      on_stream_where(slot, numbers->first);
+      return;
+    case StreamKind::Flush:
+      on_stream_flush(slot, stream->member, numbers->first);
+      return;
     case StreamKind::Slow:
     case StreamKind::GoOn:
       on_stream_slow(*stream, frame.kind == StreamKind::Slow, *numbers);
@@ -176,8 +182,9 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
 
 // Frames that this process has taken of a run that ended may not have been on the sender's disk:
 // it gives their numbers again, from `first` on.
-void Shard::on_stream_open(std::uint32_t slot, InStream& stream, const TwoNumbers& numbers) {
-  const auto [run, first] = numbers;
+void Shard::on_stream_open(std::uint32_t slot, InStream& stream, const StreamNumbers& numbers) {
+  const std::uint64_t run = numbers.first;
+  const std::uint64_t first = numbers.second;
   if (run != stream.run) {
     stream.run = run;
     stream.applied = std::min(stream.applied, first == 0 ? 0 : first - 1);
@@ -185,7 +192,7 @@ void Shard::on_stream_open(std::uint32_t slot, InStream& stream, const TwoNumber
   }
   stream.is_open = true;
   std::vector<std::uint8_t> answer;
-  append_stream_numbers(StreamKind::Opened, stream.applied, 0, answer);
+  append_stream_numbers(StreamKind::Opened, {stream.applied}, answer);
   send_bytes(slot, answer, When::AfterBatch);
 }
 
@@ -205,6 +212,10 @@ void Shard::on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fie
     stream.applied = number;
     stream.is_applied_changed = true;
   }
+  if (body->word != ClientWord::None) {
+    take_word(stream.member, *body, fields.subspan(8));
+    return;
+  }
   Publication publication;
   publication.view = body->message;
   // What is not numbered may come again, after a crash of the sender, or be lost.
@@ -221,6 +232,8 @@ void Shard::on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fie
     counters_.count(Plain::QueueMessageExpired);
     return;
   }
+  // What is retained has no name: all members keep the same bytes of it.
+  publication.view.origin = {body->stamp, stream.member, stream.shard};
   publisher_ = {stream.shard, ConnId{body->publisher}, stream.member};
   if (body->group.empty()) {
     route(publication, world, nullptr);
@@ -248,6 +261,7 @@ void Shard::deliver_share(Publication& publication, const std::string* world,
       ++publication.hops;
       publication.is_from_member = false;
       publication.stamp = 0;
+      name_message(publication);
       member = choose_member(members, Choice::Elsewhere, {});
     }
     if (!member) return;
@@ -261,8 +275,9 @@ void Shard::deliver_share(Publication& publication, const std::string* world,
 
 // Somewhere there a subscriber has a long queue because of a publisher here, or has it no longer.
 // That one need not wait any more is believed only of those that this link has told to wait.
-void Shard::on_stream_slow(InStream& stream, bool slow, const TwoNumbers& numbers) {
-  const auto [shard, conn] = numbers;
+void Shard::on_stream_slow(InStream& stream, bool slow, const StreamNumbers& numbers) {
+  const std::uint64_t shard = numbers.first;
+  const std::uint64_t conn = numbers.second;
   if (shard >= peers_.size()) return;
   if (slow) {
     ++stream.slowed[{shard, conn}];
@@ -383,7 +398,7 @@ void Shard::note_streams_applied() {
                        in_stream_record(stream->run, stream->applied));
     if (!stream->is_open || find(stream->conn) == nullptr) continue;
     std::vector<std::uint8_t> frame;
-    append_stream_numbers(StreamKind::Confirm, stream->applied, 0, frame);
+    append_stream_numbers(StreamKind::Confirm, {stream->applied}, frame);
     send_bytes(stream->conn.slot(), frame, When::AfterBatch);
   }
 }

@@ -95,7 +95,7 @@ void Shard::begin_snapshot(OutStream& stream) {
   stream.snapshot_at = 0;
   stream.is_snapshot_due = true;
   std::vector<std::uint8_t> frame;
-  append_stream_numbers(StreamKind::InterestBegin, 0, 0, frame);
+  append_stream_numbers(StreamKind::InterestBegin, {}, frame);
   send_frames(stream, frame);
 }
 
@@ -117,17 +117,20 @@ void Shard::continue_snapshot(OutStream& stream) {
   if (stream.snapshot_at == stream.snapshot.size()) {
     stream.is_snapshot_due = false;
     stream.snapshot = {};
-    append_stream_numbers(StreamKind::InterestEnd, 0, 0, frames);
-    append_stream_numbers(StreamKind::InterestMark, interest_version_, 0, frames);
+    append_stream_numbers(StreamKind::InterestEnd, {}, frames);
+    append_stream_numbers(StreamKind::InterestMark, {interest_version_}, frames);
   }
   send_frames(stream, frames);
+  if (stream.is_snapshot_due) return;
+  ask_again(stream);
+  ask_flush(stream);
 }
 
 // At the end of a turn: what has changed in it.
 void Shard::send_interest() {
   const bool has_changes = !interest_changes_.empty();
   if (has_changes) {
-    append_stream_numbers(StreamKind::InterestMark, interest_version_, 0, interest_changes_);
+    append_stream_numbers(StreamKind::InterestMark, {interest_version_}, interest_changes_);
   }
   for (const auto& stream : out_streams_) {
     if (!stream->is_open || stream->shard != shard_) continue;
@@ -155,6 +158,33 @@ bool Shard::is_interest_known(std::uint64_t version) const {
   });
 }
 
+// Whether nothing that is published anywhere after this can pass by the session: the members know
+// of its subscriptions, and the cluster does, for the case that this member goes.
+bool Shard::is_known_elsewhere(std::uint64_t version, const Session& session) const {
+  return is_interest_known(version) && is_record_known(session);
+}
+
+// Whether every source that can be reached has said from where on what it sends is for this
+// session.
+bool Shard::is_claim_known(const Session& session) const {
+  if (session.roaming == nullptr || session.roaming->claim == 0) return true;
+  const Claim& claim = claims_.claims.at(session.roaming->claim);
+  return std::all_of(members_.all.begin(), members_.all.end(), [&](const cluster::Member& member) {
+    if (member.number != members_.self) {
+      const auto stream =
+          std::find_if(out_streams_.begin(), out_streams_.end(), [&](const auto& candidate) {
+            return candidate->member == member.number && candidate->shard == shard_;
+          });
+      if (stream == out_streams_.end() || !(*stream)->is_open) return true;
+    }
+    return has_joined(claim, member);
+  });
+}
+
+bool Shard::may_answer_subscribe(const Session& session) const {
+  return is_known_elsewhere(interest_version_, session) && is_claim_known(session);
+}
+
 void Shard::wait_for_interest(std::uint32_t slot, std::vector<std::uint8_t> suback, When when) {
   Connection& conn = *connections_[slot];
   waiting_subacks_.push_back({interest_version_, now_.instant + limits_.interest_patience,
@@ -165,9 +195,15 @@ void Shard::wait_for_interest(std::uint32_t slot, std::vector<std::uint8_t> suba
 void Shard::release_subacks() {
   while (!waiting_subacks_.empty()) {
     WaitingSuback& first = waiting_subacks_.front();
-    if (first.due > now_.instant && !is_interest_known(first.version)) return;
     const Connection* conn = find(first.conn);
-    if (conn != nullptr && conn->phase == Connection::Phase::Online) {
+    const bool is_there = conn != nullptr && conn->phase == Connection::Phase::Online;
+    if (is_there) {
+      const Session& session = *sessions_[conn->session];
+      const bool is_due = first.due <= now_.instant;
+      if (!is_claim_known(session)) return;
+      if (!is_due && !is_known_elsewhere(first.version, session)) return;
+    }
+    if (is_there) {
       send_bytes(first.conn.slot(), first.bytes, first.when);
     }
     waiting_subacks_.pop_front();

@@ -4,12 +4,17 @@
 //   mountpoint | message record | count u32 | receivers … | group and filter of each receiver that
 //   is reached through a share group, if the frame is owed
 //
-// and the others: kind u8 | 0 | size u32 | number u64.
+// and another member's word on a client
+//
+//   kind u8 | flags u8 | size u32 | number u64 | member u16 | body
+//
+// and the others: kind u8 | 0 | size u32 | number u64, from Where on three numbers.
 #include "core/link_frame.h"
 
 #include <algorithm>
 
 #include "core/byte_io.h"
+#include "core/stream_frame.h"
 #include "session/message_record.h"
 #include "topic/validate.h"
 
@@ -19,9 +24,17 @@ namespace {
 
 constexpr std::size_t head_size = 6;  // kind, flags, size
 constexpr std::size_t number_frame_size = head_size + 8;
+constexpr std::size_t numbers_frame_size = head_size + 24;
+constexpr std::size_t client_head_size = head_size + 10;
 constexpr std::size_t receiver_size = 12;
 constexpr std::uint8_t again_flag = 1;
 constexpr std::uint32_t levels_max = 0xffff;
+
+// Of a frame of that kind; nothing: its size is its own.
+std::optional<std::size_t> size_of(FrameKind kind) {
+  if (kind == FrameKind::Publish || kind == FrameKind::ToClient) return std::nullopt;
+  return kind < FrameKind::Where ? number_frame_size : numbers_frame_size;
+}
 
 // One for each receiver that is reached through a share group, and nothing else.
 bool has_all_names(const PublishFrame& frame) {
@@ -88,17 +101,39 @@ void append_number_frame(FrameKind kind, std::uint64_t number, std::vector<std::
   out.u64(number);
 }
 
+void append_numbers_frame(FrameKind kind, const PeerNumbers& numbers,
+                          std::vector<std::uint8_t>& to) {
+  ByteWriter out(to);
+  out.u8(static_cast<std::uint8_t>(kind));
+  out.u8(0);
+  out.u32(numbers_frame_size);
+  out.u64(numbers.first);
+  out.u64(numbers.second);
+  out.u64(numbers.third);
+}
+
+std::size_t append_client_frame(const ClientFrame& frame, std::vector<std::uint8_t>& to) {
+  const std::size_t begin = to.size();
+  ByteWriter out(to);
+  out.u8(static_cast<std::uint8_t>(FrameKind::ToClient));
+  out.u8(frame.is_again ? again_flag : 0);
+  out.u32(static_cast<std::uint32_t>(client_head_size + frame.body.size()));
+  out.u64(frame.number);
+  out.u16(frame.member);
+  out.bytes(frame.body);
+  return begin;
+}
+
 std::optional<Frame> next_frame(ByteView& frames) {
   if (frames.size() < head_size) return std::nullopt;
   const std::uint8_t kind = frames[0];
   if (kind < static_cast<std::uint8_t>(FrameKind::Publish)) return std::nullopt;
-  if (kind > static_cast<std::uint8_t>(FrameKind::Informed)) return std::nullopt;
+  if (kind > static_cast<std::uint8_t>(FrameKind::Flushed)) return std::nullopt;
   const std::size_t size = load_be32(frames.data() + 2);
   if (size < number_frame_size || size > frames.size()) return std::nullopt;
   const Frame frame{static_cast<FrameKind>(kind), frames.first(size)};
-  if (frame.kind != FrameKind::Publish && (size != number_frame_size || frames[1] != 0)) {
-    return std::nullopt;
-  }
+  const std::optional<std::size_t> fixed = size_of(frame.kind);
+  if (fixed && (size != *fixed || frames[1] != 0)) return std::nullopt;
   frames = frames.subspan(size);
   return frame;
 }
@@ -130,7 +165,26 @@ std::optional<PublishFrame> parse_publish_frame(ByteView frame) {
   return parsed;
 }
 
+std::optional<ClientFrame> parse_client_frame(ByteView frame) {
+  ByteReader in(frame);
+  ClientFrame parsed;
+  if (in.u8() != static_cast<std::uint8_t>(FrameKind::ToClient)) return std::nullopt;
+  const std::uint8_t flags = in.u8();
+  if ((flags & ~again_flag) != 0 || in.u32() != frame.size()) return std::nullopt;
+  parsed.is_again = flags != 0;
+  parsed.number = in.u64();
+  parsed.member = in.u16();
+  parsed.body = in.rest();
+  if (!in.ok() || parsed.number == 0 || parsed.member == 0) return std::nullopt;
+  return parsed;
+}
+
 std::uint64_t number_of(const Frame& frame) { return load_be64(frame.bytes.data() + head_size); }
+
+PeerNumbers numbers_of(const Frame& frame) {
+  const std::uint8_t* at = frame.bytes.data() + head_size;
+  return {load_be64(at), load_be64(at + 8), load_be64(at + 16)};
+}
 
 ShareName next_share_name(ByteView& names) {
   ByteReader in(names);
@@ -142,6 +196,10 @@ ShareName next_share_name(ByteView& names) {
 }
 
 bool is_owed_frame(ByteView bytes, std::uint64_t number) {
+  if (const std::optional<ClientFrame> word = parse_client_frame(bytes)) {
+    const auto body = parse_stream_body(word->body);
+    return number != 0 && word->number == number && body && body->word != ClientWord::None;
+  }
   const std::optional<PublishFrame> frame = parse_publish_frame(bytes);
   return frame && number != 0 && frame->number == number && has_all_names(*frame) &&
          topic::check_name(frame->message.topic, levels_max).has_value();

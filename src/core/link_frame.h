@@ -29,6 +29,12 @@ enum class FrameKind : std::uint8_t {
   Slow = 3,
   GoOn = 4,
   Informed = 5,
+  ToClient = 6,  // what another member says of a client that lives on the receiving shard
+  // A stream's question to all shards, and the answers: of three numbers each.
+  Where = 7,    // connection of the stream, claim
+  Here = 8,     // the same, and the stamp
+  Flush = 9,    // connection of the stream, round, member
+  Flushed = 10  // connection of the stream, round
 };
 
 struct PublishFrame {
@@ -54,6 +60,25 @@ std::size_t append_publish_frame(const PublishFrame& frame, std::span<const Targ
 void append_share_name(std::string_view group, std::string_view filter,
                        std::vector<std::uint8_t>& to);
 void finish_publish_frame(std::size_t begin, std::vector<std::uint8_t>& to);
+// Another member's word on a client: a StreamBody as it came.
+struct ClientFrame {
+  bool is_again = false;
+  std::uint64_t number = 0;  // it is owed
+  std::uint16_t member = 0;  // who says it
+  ByteView body;
+};
+// Returns where it begins.
+std::size_t append_client_frame(const ClientFrame& frame, std::vector<std::uint8_t>& to);
+std::optional<ClientFrame> parse_client_frame(ByteView frame);
+
+struct PeerNumbers {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  std::uint64_t third = 0;
+};
+// From Where on.
+void append_numbers_frame(FrameKind kind, const PeerNumbers& numbers,
+                          std::vector<std::uint8_t>& to);
 // All others say one number; that of Informed is 0.
 void append_number_frame(FrameKind kind, std::uint64_t number, std::vector<std::uint8_t>& to);
 
@@ -65,8 +90,9 @@ struct Frame {
 // Takes the first frame off `frames`. Nothing when there is none, or when these bytes are none.
 std::optional<Frame> next_frame(ByteView& frames);
 std::optional<PublishFrame> parse_publish_frame(ByteView frame);
-// REQUIRES: next_frame() gave the frame, and it is not a Publish.
+// REQUIRES: next_frame() gave the frame, and it has a number, or three.
 std::uint64_t number_of(const Frame& frame);
+PeerNumbers numbers_of(const Frame& frame);
 
 struct ShareName {
   std::string_view group;

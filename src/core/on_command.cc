@@ -88,6 +88,7 @@ std::uint32_t Shard::scan_sessions(std::uint32_t from, std::uint32_t places_max,
   const std::size_t end = std::min<std::size_t>(sessions_.size(), std::size_t{from} + places_max);
   for (std::size_t slot = from; slot < end; ++slot) {
     if (sessions_[slot] == nullptr || sessions_[slot]->is_stream) continue;
+    if (sessions_[slot]->has_moved()) continue;  // its member shows it
     if (!visit(facts_of(*sessions_[slot]))) return static_cast<std::uint32_t>(slot);
   }
   return end >= sessions_.size() ? no_slot : static_cast<std::uint32_t>(end);
@@ -96,7 +97,7 @@ std::uint32_t Shard::scan_sessions(std::uint32_t from, std::uint32_t places_max,
 std::optional<SessionFacts> Shard::look_up(std::string_view mountpoint_text,
                                            std::string_view client_id) const {
   const std::uint32_t slot = find_session(mountpoint_text, client_id);
-  if (slot == no_slot) return std::nullopt;
+  if (slot == no_slot || sessions_[slot]->has_moved()) return std::nullopt;
   return facts_of(*sessions_[slot]);
 }
 

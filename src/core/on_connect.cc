@@ -283,8 +283,13 @@ void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connec
   }
   const bool session_present = existing != no_slot;
   Session& session = session_present ? *sessions_[existing] : create_session(mountpoint, client_id);
-  session.is_owned |= conn.has_owner && conn.owner.status == OwnerStatus::Here;
+  if (conn.has_owner && conn.owner.status == OwnerStatus::Here) {
+    session.is_owned = true;
+    session.birth = conn.owner.birth;
+  }
   adopt(slot, session, connect, user);
+  // The one before it was this node's, and is over for the cluster too.
+  if (is_clustered_ && !session.is_owned && !conn.has_owner) ask_owner(session);
   answer_connect(slot, session, connect, session_present);
   pump(session);
 }
@@ -363,6 +368,7 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
     if (!session.queue.empty()) session.durable->online_ticket = ticket_;
   }
   update_subscribers(session);
+  note_record(session);
 }
 
 void Shard::answer_connect(std::uint32_t slot, const Session& session,

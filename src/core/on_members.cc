@@ -10,6 +10,9 @@
 namespace vmq::core {
 
 void Shard::on_members(const cluster::Members& members) {
+  // What was decided without this node, or could not be asked, is asked for again.
+  const bool is_in_doubt =
+      members.lease != members_.lease || members.has_quorum != members_.has_quorum;
   members_ = members;
   const auto is_gone = [this](cluster::MemberNumber number) {
     return number == members_.self || members_.find(number) == nullptr;
@@ -38,7 +41,9 @@ void Shard::on_members(const cluster::Members& members) {
     begin_interest();
     begin_informing();
   }
-  begin_registration();
+  review_claims();
+  review_moved();
+  begin_registration(is_in_doubt);
   check_informed();
   release_subacks();
 }
@@ -135,12 +140,21 @@ void Shard::continue_retained_sync(OutStream& stream) {
   ++stream.retained_world;
 }
 
+// A run that comes after this one, with a clock that was set back, begins behind what this one has
+// given. In the batch of the first message that needs it.
+void Shard::reserve_stamps() {
+  constexpr Duration ahead = seconds(2);
+  reserved_stamp_ = last_stamp_ + stamps_in(ahead);
+  effects_.batch.put(store::Space::Meta, stamp_key(shard_), out_stream_record(reserved_stamp_));
+}
+
 // The clock of stamps: it follows the wall clock and never goes back. Even: what is retained takes
 // its version from it.
 std::uint64_t Shard::next_stamp() {
   const std::uint64_t now = static_cast<std::uint64_t>(std::max<std::int64_t>(now_.wall.ms, 0))
                             << stamp_counter_bits;
   last_stamp_ = std::max(last_stamp_ + 2, now);
+  if (is_clustered_ && last_stamp_ >= reserved_stamp_) reserve_stamps();
   return last_stamp_;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/expect.h"
+#include "core/session_record.h"
 #include "core/shard.h"
 
 namespace vmq::core {
@@ -46,12 +47,18 @@ std::optional<Taken> Shard::find_owner(std::uint32_t slot, const mqtt::ConnectVi
     conn.is_paused = true;
     return Taken{0, 0, true};
   }
-  if (conn.owner.status == OwnerStatus::Here) return std::nullopt;
+  if (conn.owner.status == OwnerStatus::Here) {
+    if (existing != no_slot || !conn.owner.record.empty()) {
+      on_claimed(mountpoint, connect.client_id, conn.owner);
+    }
+    return std::nullopt;
+  }
   if (conn.owner.status == OwnerStatus::Unknown) {
     if (config().netsplit.allow_register) return std::nullopt;
     refuse_connect(slot, mqtt::ReasonCode::ServerUnavailable, true, "the cluster cannot be asked");
     return Taken{1, 0, false};
   }
+  if (existing != no_slot) move_away(*sessions_[existing], conn.owner);
   if (conn.is_tunnelled) {  // its session has moved on meanwhile
     refuse_connect(slot, mqtt::ReasonCode::ServerUnavailable, true, "the session has moved");
     return Taken{1, 0, false};
@@ -67,12 +74,15 @@ void Shard::on_owner(AskId ask, const Owner& owner) {
     OwnerRelease client = std::move(found->second);
     registering_.erase(found);
     const std::uint32_t session = find_session(client.mountpoint, client.client_id);
-    if (owner.status == OwnerStatus::Here) {
-      if (session != no_slot) {
-        sessions_[session]->is_owned = true;
-      } else {  // it has ended meanwhile
-        effects_.owner_releases.push_back(std::move(client));
-      }
+    if (owner.status != OwnerStatus::Unknown) {
+      redirect_moved(client.mountpoint, client.client_id, owner);
+    }
+    if (owner.status == OwnerStatus::Here && (session != no_slot || !owner.record.empty())) {
+      on_claimed(client.mountpoint, client.client_id, owner);
+    } else if (owner.status == OwnerStatus::Here) {  // it has ended meanwhile
+      effects_.owner_releases.push_back(std::move(client));
+    } else if (owner.status == OwnerStatus::Elsewhere && session != no_slot) {
+      move_away(*sessions_[session], owner);
     }
     register_sessions();
     return;
@@ -159,7 +169,13 @@ void Shard::release_owner(Session& session) {
 
 // Sessions that were there before the node knew of other members: from an earlier run, or from
 // before it joined.
-void Shard::begin_registration() {
+void Shard::begin_registration(bool is_in_doubt) {
+  if (is_in_doubt) {
+    for (const auto& session : sessions_) {
+      if (session != nullptr) session->is_owned = false;
+    }
+    registered_end_ = 0;
+  }
   if (!is_clustered_) {
     for (const auto& session : sessions_) {
       if (session != nullptr) session->is_owned = false;
@@ -171,15 +187,30 @@ void Shard::begin_registration() {
   register_sessions();
 }
 
+// Nobody has said yet whether a session of an earlier run still lives here: its will and its end
+// wait until somebody has.
+bool Shard::is_owner_open(const Session& session) const {
+  if (session.has_moved()) return true;
+  const bool is_clustered = is_clustered_ || (members_.all.empty() && !out_streams_.empty());
+  return is_clustered && session.is_restored && !session.is_owned && members_.has_quorum;
+}
+
 void Shard::register_sessions() {
   for (; registered_end_ < sessions_.size() && registering_.size() < registering_max;
        ++registered_end_) {
     Session* session = sessions_[registered_end_].get();
     if (session == nullptr || session->is_stream || session->is_owned) continue;
-    const std::uint64_t ask = next_ask_++;
-    registering_.emplace(ask, OwnerRelease{*session->mountpoint, session->client_id});
-    effects_.owner_asks.push_back({{ask}, *session->mountpoint, session->client_id});
+    if (session->has_moved()) continue;
+    ask_owner(*session);
   }
+}
+
+// Of a session that is here already.
+void Shard::ask_owner(const Session& session) {
+  const std::uint64_t ask = next_ask_++;
+  std::string client_id(client_of(session.client_id));
+  registering_.emplace(ask, OwnerRelease{*session.mountpoint, client_id});
+  effects_.owner_asks.push_back({{ask}, *session.mountpoint, std::move(client_id)});
 }
 
 }  // namespace vmq::core

@@ -86,17 +86,56 @@ void Shard::on_peer(std::uint8_t from, ByteView frames) {
       case FrameKind::Informed:
         note_informed(from);
         break;
+      case FrameKind::ToClient: {
+        const std::optional<ClientFrame> word = parse_client_frame(frame->bytes);
+        VMQ_EXPECT(word.has_value());
+        on_client_frame(from, *word);
+        break;
+      }
+      case FrameKind::Where: {
+        const PeerNumbers asked = numbers_of(*frame);
+        append_numbers_frame(FrameKind::Here, {asked.first, asked.second, next_stamp()},
+                             peers_[from].out);
+        break;
+      }
+      case FrameKind::Here: {
+        const PeerNumbers here = numbers_of(*frame);
+        answer_where({here.first}, from, here.second, here.third);
+        break;
+      }
+      case FrameKind::Flush: {
+        const PeerNumbers asked = numbers_of(*frame);
+        owe_flush(from, {asked.first}, static_cast<cluster::MemberNumber>(asked.third),
+                  asked.second);
+        break;
+      }
+      case FrameKind::Flushed: {
+        const PeerNumbers flushed = numbers_of(*frame);
+        answer_flush({flushed.first}, from, flushed.second);
+        break;
+      }
     }
   }
 }
 
-void Shard::on_frame(std::uint8_t from, const PublishFrame& frame) {
+// False: it was applied before.
+bool Shard::take_number(std::uint8_t from, std::uint64_t number) {
   Peer& peer = peers_[from];
-  if (frame.number != 0) {
-    if (frame.number <= peer.applied) return;
-    peer.applied = frame.number;
-    peer.applied_this_turn = true;
-  }
+  if (number <= peer.applied) return false;
+  peer.applied = number;
+  peer.applied_this_turn = true;
+  return true;
+}
+
+void Shard::on_client_frame(std::uint8_t from, const ClientFrame& frame) {
+  if (!take_number(from, frame.number)) return;
+  const std::optional<StreamBody> body = parse_stream_body(frame.body);
+  VMQ_EXPECT(body.has_value());
+  on_word(frame.member, *body);
+}
+
+void Shard::on_frame(std::uint8_t from, const PublishFrame& frame) {
+  if (frame.number != 0 && !take_number(from, frame.number)) return;
   Publication publication;
   publication.generation = frame.generation;
   publication.mountpoint = mountpoint(frame.mountpoint);

@@ -62,7 +62,10 @@ void Shard::on_subscribe(std::uint32_t slot, const mqtt::SubscribeView& packet) 
     ++i;
   }
   const bool durable = session.durable != nullptr && !changed_pages_.empty();
-  if (durable) save_subscriptions(session);
+  if (durable) {
+    save_subscriptions(session);
+    note_record(session);
+  }
   const When when = durable ? When::AfterBatch : When::Now;
   send_suback(slot, mqtt::PacketType::Suback, packet.packet_id, codes, when);
   i = 0;
@@ -173,7 +176,10 @@ void Shard::on_unsubscribe(std::uint32_t slot, const mqtt::UnsubscribeView& pack
                                                          : ReasonCode::NoSubscriptionExisted));
   }
   const bool durable = session.durable != nullptr && !changed_pages_.empty();
-  if (durable) save_subscriptions(session);
+  if (durable) {
+    save_subscriptions(session);
+    note_record(session);
+  }
   send_suback(slot, mqtt::PacketType::Unsuback, packet.packet_id, codes,
               durable ? When::AfterBatch : When::Now);
 }
@@ -205,7 +211,7 @@ void Shard::send_suback(std::uint32_t slot, mqtt::PacketType type, std::uint16_t
   if (!mqtt::fit(conn.version, type, fields, conn.packet_size_max)) return;
   std::vector<std::uint8_t> bytes(mqtt::size_of(conn.version, type, fields));
   mqtt::write(conn.version, type, fields, bytes.data());
-  if (is_suback && is_clustered_ && !is_interest_known(interest_version_)) {
+  if (is_suback && is_clustered_ && !may_answer_subscribe(*sessions_[conn.session])) {
     wait_for_interest(slot, std::move(bytes), when);
     return;
   }

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/expect.h"
+#include "core/byte_io.h"
 #include "core/shard.h"
 #include "session/expiry.h"
 
@@ -134,6 +135,7 @@ void Shard::deliver_member(Publication& publication, OutStream& stream, bool is_
   body.group = share.group;
   body.filter = share.filter;
   body.message = publication.view;
+  body.message.origin = {};  // the stream and the stamp say it
   // Members that get the same share one copy.
   const bool is_plain = share.group.empty();
   Publication::Remote& kept = publication.remote[is_matched ? 1 : 0];
@@ -267,7 +269,7 @@ void Shard::finish_confirmed(OutStream& stream) {
 void Shard::on_stream_answer(std::uint32_t slot, const StreamFrame& frame) {
   Connection& conn = *connections_[slot];
   OutStream& stream = stream_of(*sessions_[conn.session]);
-  const std::optional<TwoNumbers> numbers = stream_numbers(frame);
+  const std::optional<StreamNumbers> numbers = stream_numbers(frame);
   if (!numbers) {
     refuse_stream(slot, "malformed frame");
     return;
@@ -285,6 +287,16 @@ void Shard::on_stream_answer(std::uint32_t slot, const StreamFrame& frame) {
     case StreamKind::InterestKnown:
       stream.interest_known = std::max(stream.interest_known, numbers->first);
       release_subacks();
+      return;
+    case StreamKind::Here:
+      if (numbers->second >= cluster::member_shards_max || !is_counter(numbers->third)) break;
+      on_here(stream.member, static_cast<std::uint8_t>(numbers->second), numbers->first,
+              numbers->third);
+      return;
+    case StreamKind::Flushed:
+      if (numbers->second >= cluster::member_shards_max) break;
+      on_flushed(source_of(stream.member, static_cast<std::uint8_t>(numbers->second)),
+                 numbers->first);
       return;
     default:
       break;
@@ -316,7 +328,7 @@ void Shard::begin_out_stream(std::uint32_t slot, OutStream& stream) {
   session.disconnected_at = {0};
   session.queue.restart();
   std::vector<std::uint8_t> frame;
-  append_stream_numbers(StreamKind::Open, run_, stream.run_first, frame);
+  append_stream_numbers(StreamKind::Open, {run_, stream.run_first}, frame);
   send_frames(stream, frame);
 }
 

@@ -705,7 +705,8 @@ std::size_t Recovery::home_of(const RecoveredSession& session) const {
     const std::optional<LinkInfo> link = parse_stream_client_id(session.client_id);
     return link ? link->shard % shards : 0;
   }
-  return home_shard(name_hash(node_.home_key, session.mountpoint, session.client_id), shards);
+  return home_shard(name_hash(node_.home_key, session.mountpoint, client_of(session.client_id)),
+                    shards);
 }
 
 Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wanted, Rng& rng) {

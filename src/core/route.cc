@@ -55,6 +55,7 @@ std::size_t Shard::route(Publication& publication, const std::string* mountpoint
   // Before the match: a session made later than this is not among those meant.
   publication.generation = shared_.subscriptions.generation();
   publication.mountpoint = mountpoint;
+  if (is_clustered_ && !publication.is_from_member) name_message(publication);
   const std::string_view topic = publication.view.topic;
   if (!route_.is_reusable || route_.generation != publication.generation ||
       route_.mountpoint != mountpoint || route_.topic != topic) {
@@ -70,6 +71,13 @@ std::size_t Shard::route(Publication& publication, const std::string* mountpoint
   deliver_route(publication, route_);
   if (publication.is_from_member) return route_.targets.size();
   return route_.targets.size() + deliver_members(publication, route_);
+}
+
+// In the whole cluster, for queues that may be merged with others.
+void Shard::name_message(Publication& publication) {
+  if (publication.view.qos == 0 && !config().session.upgrade_outgoing_qos) return;
+  if (publication.stamp == 0) publication.stamp = next_stamp();
+  publication.view.origin = {publication.stamp, members_.self, shard_};
 }
 
 void Shard::find_route(std::string_view topic, const std::string* mountpoint,
@@ -180,7 +188,9 @@ void Shard::reroute_share(std::uint32_t share, const session::MessageView& messa
   }
   Publication publication;
   publication.view = message;
+  publication.view.origin = {};
   publication.mountpoint = from.mountpoint;
+  if (is_clustered_) name_message(publication);
   publication.generation = shared_.subscriptions.generation();
   matches_.clear();
   shared_.subscriptions.match(*from.mountpoint, message.topic, matches_);

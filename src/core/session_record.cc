@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint8_t format_1 = 1;  // all subscriptions in the record
 constexpr std::uint8_t format_2 = 2;
+constexpr std::uint8_t format_3 = 3;  // of a session that a cluster knows
 constexpr std::uint8_t page_format = 1;
 constexpr std::uint8_t has_user = 1;
 constexpr std::uint8_t has_will = 2;
@@ -42,7 +43,23 @@ bool read_subscriptions(ByteReader& in, Subscriptions& to) {
   return in.ok();
 }
 
+// Client identifiers are UTF-8, where this byte does not occur.
+constexpr char moved_mark = '\xff';
+constexpr std::size_t moved_mark_size = 1 + 16;
+
 }  // namespace
+
+std::string moved_name(std::string_view client_id, std::uint64_t epoch) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string name(1, moved_mark);
+  for (int shift = 60; shift >= 0; shift -= 4) name += digits[(epoch >> shift) & 15];
+  return name.append(client_id);
+}
+
+std::string_view client_of(std::string_view name) {
+  const bool is_moved = name.size() >= moved_mark_size && name.front() == moved_mark;
+  return is_moved ? name.substr(moved_mark_size) : name;
+}
 
 std::string session_key(std::string_view mountpoint, std::string_view client_id) {
   std::string key(mountpoint);
@@ -88,7 +105,9 @@ std::optional<SubscriptionPage> parse_subscription_page(ByteView value) {
 
 void write_session_record(const RecoveredSession& session, std::vector<std::uint8_t>& to) {
   ByteWriter out(to);
-  out.u8(format_2);
+  const bool is_known =
+      session.birth != 0 || session.epoch != 0 || session.to != cluster::no_member;
+  out.u8(is_known ? format_3 : format_2);
   out.u8(static_cast<std::uint8_t>(session.version));
   out.u8(static_cast<std::uint8_t>((session.has_user_name ? has_user : 0) |
                                    (session.will ? has_will : 0) |
@@ -98,6 +117,15 @@ void write_session_record(const RecoveredSession& session, std::vector<std::uint
   out.u64(static_cast<std::uint64_t>(session.disconnected_at.ms));
   out.u64(static_cast<std::uint64_t>(session.will_at.ms));
   out.u64(session.sent_end);
+  if (is_known) {
+    out.u64(session.birth);
+    out.u64(session.epoch);
+    out.u64(session.claim);
+    out.u16(session.from);
+    out.u16(session.to);
+    out.u64(session.to_epoch);
+    out.u8(session.is_joined ? 1 : 0);
+  }
   out.text16(session.user_name);
   write_subscriptions(session.subscriptions, out);
   if (session.will) {
@@ -117,7 +145,7 @@ std::optional<RecoveredSession> parse_session_record(std::string_view key, ByteV
   session.client_id = key.substr(split + 1);
   ByteReader in(value);
   const std::uint8_t format = in.u8();
-  if (format != format_1 && format != format_2) return std::nullopt;
+  if (format < format_1 || format > format_3) return std::nullopt;
   const std::uint8_t version = in.u8();
   if (version < 3 || version > 5) return std::nullopt;
   session.version = static_cast<mqtt::Version>(version);
@@ -132,6 +160,19 @@ std::optional<RecoveredSession> parse_session_record(std::string_view key, ByteV
   if (!is_shard_number(session.number)) return std::nullopt;
   for (const WallTime time : {session.disconnected_at, session.will_at}) {
     if (time.ms < 0 || !is_recorded_time(time)) return std::nullopt;
+  }
+  if (format == format_3) {
+    session.birth = in.u64();
+    session.epoch = in.u64();
+    session.claim = in.u64();
+    session.from = in.u16();
+    session.to = in.u16();
+    session.to_epoch = in.u64();
+    const std::uint8_t joined = in.u8();
+    session.is_joined = joined != 0;
+    const bool is_known =
+        session.birth != 0 || session.epoch != 0 || session.to != cluster::no_member;
+    if (!is_known || joined > 1) return std::nullopt;
   }
   session.user_name = in.text16();
   if (!read_subscriptions(in, session.subscriptions)) return std::nullopt;
@@ -176,6 +217,15 @@ void Shard::save_session(const Session& session) {
   record.will_at = session.will_at;
   record.sent_end = durable.sent_end;
   record.subscriptions = subscriptions_of(session, 0);
+  record.birth = session.birth;
+  if (session.roaming != nullptr) {
+    record.epoch = session.roaming->epoch;
+    record.claim = session.roaming->claim;
+    record.from = session.roaming->from;
+    record.to = session.roaming->to;
+    record.to_epoch = session.roaming->to_epoch;
+    record.is_joined = session.roaming->is_joined;
+  }
   if (session.will) {
     record.will.emplace();
     session::append_message_record(session.will->message->view(), *record.will);

@@ -22,6 +22,10 @@ inline constexpr std::uint32_t subscriptions_per_page = 64;
 inline constexpr std::uint32_t subscription_pages_max = 1u << 20;
 
 std::string session_key(std::string_view mountpoint, std::string_view client_id);
+// The name that a client's session has where it has lived before: no client can have it.
+std::string moved_name(std::string_view client_id, std::uint64_t epoch);
+// The client's, of such a name or of its own.
+std::string_view client_of(std::string_view name);
 // `page` counts from 1: page 0 is in the record.
 std::string subscription_page_key(std::string_view session_key, std::uint32_t page);
 // Where the key of a page has its session's key and its number; nothing for a session's own key.

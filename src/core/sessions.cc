@@ -71,14 +71,25 @@ Session& Shard::add_session(std::string_view mountpoint_text, std::string_view c
   return session;
 }
 
-void Shard::end_session(Session& session) {
-  VMQ_EXPECT(!session.is_online());
-  release_owner(session);
+void Shard::drop_subscriptions(Session& session) {
   for (const Subscription& subscription : session.subscriptions) {
     count_interest(session, subscription, -1);
     shared_.subscriptions.unsubscribe(subscription.filter, handle_of(session));
   }
   session.subscriptions.clear();
+}
+
+void Shard::end_session(Session& session) {
+  VMQ_EXPECT(!session.is_online());
+  release_owner(session);
+  if (session.roaming != nullptr) {
+    if (session.roaming->claim != 0) {
+      send_word(session.roaming->from, word_to_earlier(session, ClientWord::Over));
+    }
+    leave_claim(session);
+    if (session.has_moved()) forget_moved(session);
+  }
+  drop_subscriptions(session);
   give_back_shares(session);
   if (session.durable != nullptr) erase_durable(session);
   const std::uint32_t slot = session.slot;
@@ -141,6 +152,7 @@ void Shard::go_offline(Session& session, bool with_will) {
   }
   update_subscribers(session);
   save_session(session);
+  note_record(session);  // the will may be over
   arm(session);
   release_memory(session);
 }
@@ -178,7 +190,7 @@ void Shard::publish_will(Session& session) {
 // How long a session lives on without a connection; none: for ever.
 std::optional<Duration> Shard::lifetime_of(const Session& session) const {
   std::optional<Duration> after;
-  if (session.is_stream) return after;
+  if (session.is_stream || session.has_moved()) return after;
   if (session.expiry_interval_s != mqtt::session_expiry_never) {
     after = seconds(session.expiry_interval_s);
   }
@@ -199,7 +211,8 @@ void Shard::arm(Session& session) {
     due = due ? std::min(*due, end) : end;
   }
   if (!due) return;
-  const Instant at = now_.instant + std::max(*due - now_.wall, milliseconds(1));
+  const Duration least = is_owner_open(session) ? seconds(1) : milliseconds(1);
+  const Instant at = now_.instant + std::max(*due - now_.wall, least);
   if (session.timer_at.ms != 0 && session.timer_at <= at) return;
   session.timer_at = at;
   timers_.add(at, {TimerKind::SessionDue, session.slot, session.created_generation});
@@ -238,6 +251,21 @@ HookClient Shard::hook_client(Session& session) const {
   return client;
 }
 
+void Shard::restore_roaming(const RecoveredSession& recovered, Session& session) {
+  session.roaming = std::make_unique<Roaming>();
+  Roaming& roaming = *session.roaming;
+  roaming.epoch = recovered.epoch;
+  roaming.claim = recovered.claim;
+  roaming.from = recovered.from;
+  roaming.to = recovered.to;
+  roaming.to_epoch = recovered.to_epoch;
+  roaming.is_joined = recovered.is_joined;
+  if (!session.has_moved()) return;
+  claims_.moved.emplace(session_key(recovered.mountpoint, client_of(recovered.client_id)),
+                        session.slot);
+  note_relay(session);
+}
+
 void Shard::restore(RecoveredSession& recovered) {
   const bool is_stream = recovered.mountpoint == stream_mountpoint;
   Session& session = is_stream ? add_session(recovered.mountpoint, recovered.client_id)
@@ -246,6 +274,9 @@ void Shard::restore(RecoveredSession& recovered) {
   session.version = recovered.version;
   session.clean = false;
   session.is_restored = true;
+  session.birth = recovered.birth;
+  if (recovered.epoch != 0 || recovered.to != cluster::no_member)
+    restore_roaming(recovered, session);
   session.has_user_name = recovered.has_user_name;
   session.user_name = std::move(recovered.user_name);
   session.expiry_interval_s = recovered.expiry_interval_s;

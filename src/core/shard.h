@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "base/timer_heap.h"
 #include "config/config.h"
+#include "core/claim_state.h"
 #include "core/client_table.h"
 #include "core/connect_rate.h"
 #include "core/counters.h"
@@ -31,6 +32,7 @@
 #include "core/node_shared.h"
 #include "core/on_command.h"
 #include "core/publication.h"
+#include "core/recovered.h"
 #include "core/shard_core.h"
 #include "core/state.h"
 #include "core/stream_frame.h"
@@ -62,57 +64,6 @@ struct ConfigChange {
   ConfigSnapshot config;
   HookChain hooks;
   std::vector<HookChain> listener_hooks = {};
-};
-
-// A durable session as it was read from disk.
-struct RecoveredSession {
-  std::string mountpoint;
-  std::string client_id;
-  std::string user_name;
-  bool has_user_name = false;
-  mqtt::Version version = mqtt::Version::V311;
-  SessionNumber number = 0;
-  std::uint32_t expiry_interval_s = 0;
-  WallTime disconnected_at{0};
-  WallTime will_at{0};
-  struct Subscription {
-    std::string filter;  // as subscribed, `$share/group/` included
-    std::uint32_t identifier = 0;
-    std::uint8_t options = 0;
-  };
-  std::vector<Subscription> subscriptions;
-  std::uint32_t pages = 0;  // the last page of subscriptions on disk
-  bool are_pages_torn = false;
-  std::uint64_t sent_end = 0;                     // entries of the queue below may have been sent
-  std::optional<std::vector<std::uint8_t>> will;  // message record
-  std::uint32_t will_delay_s = 0;
-  std::optional<std::uint32_t> will_expiry_s;
-  // The queue, all of it settled in blocks.
-  std::uint64_t head_seq = 0;
-  std::uint64_t next_seq = 0;
-  std::vector<std::uint64_t> blocks;
-  std::vector<DurableState::Settled> settled;
-  std::vector<std::uint16_t> inbound_qos2;
-  bool state_on_disk = false;
-};
-
-// A frame that another shard was owed when the process ended.
-struct RecoveredFrame {
-  std::uint8_t shard = 0;
-  std::uint64_t number = 0;
-  std::vector<std::uint8_t> frame;
-};
-
-struct RecoveredShard {
-  Journal::Start journal;
-  std::vector<RecoveredSession> sessions;
-  std::vector<RecoveredFrame> owed;
-  std::uint64_t owed_turn = 0;           // the journal turn that holds them now
-  std::vector<std::uint64_t> next_owed;  // by shard: number of the next frame to it
-  std::vector<std::uint64_t> applied;    // by shard: frames from it up to this number are applied
-  std::vector<RecoveredInStream> in_streams;
-  std::vector<LinkInfo> syncs;     // streams on which all that is retained is still to be sent
-  std::vector<RecoveredRun> runs;  // of streams whose other end may not know the last run
 };
 
 class Tracer;
@@ -214,6 +165,7 @@ class Shard {
   // `publisher`: for no local.
   std::size_t route(Publication& publication, const std::string* mountpoint,
                     const Session* publisher);
+  void name_message(Publication& publication);
   void find_route(std::string_view topic, const std::string* mountpoint, const Session* publisher,
                   Route& route);
   void choose_members(Route& route);
@@ -299,6 +251,7 @@ class Shard {
   void restore_streams(RecoveredShard& recovered);
   void restore_out_stream(const RecoveredSession& recovered, Session& session);
   std::uint64_t next_stamp();
+  void reserve_stamps();
   void begin_retained_sync(OutStream& stream);
   void continue_retained_sync(OutStream& stream);
   bool may_send_retained(const OutStream& stream) const;
@@ -334,10 +287,10 @@ class Shard {
   void refuse_stream(std::uint32_t slot, std::string_view reason);
   Taken on_stream_bytes(std::uint32_t slot, ByteView bytes);
   void on_stream_frame(std::uint32_t slot, const StreamFrame& frame);
-  void on_stream_open(std::uint32_t slot, InStream& stream, const TwoNumbers& numbers);
+  void on_stream_open(std::uint32_t slot, InStream& stream, const StreamNumbers& numbers);
   void on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fields);
   void deliver_share(Publication& publication, const std::string* world, const ShareText& share);
-  void on_stream_slow(InStream& stream, bool slow, const TwoNumbers& numbers);
+  void on_stream_slow(InStream& stream, bool slow, const StreamNumbers& numbers);
   void tell_publisher(std::uint64_t shard, std::uint64_t conn, bool slow);
   void end_in_stream(InStream& stream);
   void take_interest(InStream& stream, const InterestFrame& frame);
@@ -349,16 +302,82 @@ class Shard {
   void note_streams_applied();
   // where sessions live (on_owner.cc)
   std::optional<Taken> find_owner(std::uint32_t slot, const mqtt::ConnectView& connect);
-  void ask_owner(Session& session);
+  void ask_owner(const Session& session);
+  bool is_owner_open(const Session& session) const;
   void on_owner(AskId ask, const Owner& owner);
+  void on_claimed(std::string_view mountpoint, std::string_view client_id, const Owner& owner);
+  void on_owner_recorded(std::uint64_t tag, bool is_known);
   void release_owner(Session& session);
+  // sessions whose owner is gone go on here (claims.cc)
+  void subscribe_claimed(Session& session, const RecoveredSession::Subscription& known);
+  void take_claimed_will(Session& session, const RecoveredSession& record);
+  void settle_here(Session& session, const Owner& owner);
+  void join_claim(Session& session, const Owner& owner);
+  void ask_sources();
+  void ask_again(OutStream& stream);
+  void on_stream_where(std::uint32_t slot, std::uint64_t claim);
+  void answer_where(ConnId conn, std::uint8_t shard, std::uint64_t claim, std::uint64_t stamp);
+  void on_here(cluster::MemberNumber member, std::uint8_t shard, std::uint64_t number,
+               std::uint64_t stamp);
+  bool is_joined(const Claim& claim) const;
+  void check_joined(Claim& claim);
+  StreamBody word_to_earlier(const Session& session, ClientWord kind) const;
+  bool comes_through_earlier_owner(const Session& session, const session::Origin& origin);
+  void leave_claim(Session& session);
+  void review_claims();
+  void save_claim(std::uint64_t number, const Claim& claim);
+  void restore_claims(const RecoveredShard& recovered);
+  // and their earlier owner passes on what it has (relay.cc)
+  void move_away(Session& session, const Owner& owner);
+  static cluster::OwnerStep next_owner(const Session& session, const Owner& owner);
+  void erase_record(Session& session);
+  void forget_moved(const Session& session);
+  Session* find_moved(const StreamBody& word, bool by_destination);
+  void redirect_moved(std::string_view mountpoint_text, std::string_view client_id,
+                      const Owner& owner);
+  bool is_destination(cluster::MemberNumber member) const;
+  void note_relay(Session& session);
+  void continue_relays();
+  bool has_room(cluster::MemberNumber to);
+  bool relay(Session& session, std::size_t& left);
+  void send_entry_word(const Session& session, const session::QueueEntry& entry);
+  StreamBody word_to_owner(const Session& session, ClientWord kind) const;
+  void end_moved(Session& session);
+  void send_word(cluster::MemberNumber member, const StreamBody& word);
+  void take_word(cluster::MemberNumber member, const StreamBody& word, ByteView body);
+  void on_word(cluster::MemberNumber member, const StreamBody& word);
+  void take_entry(Session& session, const StreamBody& word);
+  Session* find_claimed(const StreamBody& word);
+  void send_back(cluster::MemberNumber member, const StreamBody& word, ClientWord answer);
+  void lose_owner(Session& session);
+  Session* find_moved_beyond(const StreamBody& word);
+  void on_bounced(const StreamBody& word);
+  void append_entry(Session& session, const StreamBody& word);
+  void on_claimer_word(cluster::MemberNumber member, const StreamBody& word);
+  void await_flush(Session& session);
+  void begin_flush();
+  void ask_flush(OutStream& stream);
+  void on_flushed(std::uint32_t source, std::uint64_t number);
+  void check_flush();
+  void on_stream_flush(std::uint32_t slot, cluster::MemberNumber member, std::uint64_t number);
+  void owe_flush(std::uint8_t shard, ConnId conn, cluster::MemberNumber member,
+                 std::uint64_t number);
+  void answer_flushes();
+  void answer_flush(ConnId conn, std::uint8_t shard, std::uint64_t number);
+  void review_moved();
+  // what the cluster is told of them (owner_records.cc)
+  void note_record(Session& session);
+  void tell_records();
+  void tell_record(Session& session);
+  std::string owner_record(const Session& session);
+  bool is_record_known(const Session& session) const;
   void begin_informing();
   bool has_heard_all() const;
   void check_informed();
   void note_informed(std::uint8_t shard);
   bool is_node_informed() const;
   void release_uninformed();
-  void begin_registration();
+  void begin_registration(bool is_in_doubt);
   void register_sessions();
   // clients whose session lives elsewhere (tunnel.cc)
   void begin_tunnel(std::uint32_t slot, const LinkInfo& link);
@@ -379,11 +398,16 @@ class Shard {
   void send_interest();
   bool is_sending_interest() const;
   bool is_interest_known(std::uint64_t version) const;
+  bool is_known_elsewhere(std::uint64_t version, const Session& session) const;
+  bool is_claim_known(const Session& session) const;
+  bool may_answer_subscribe(const Session& session) const;
   void release_subacks();
 
   // --- other shards (on_peer.cc) ---
   void forward(Publication& publication, std::uint8_t shard, std::span<const Target> targets);
   void on_peer(std::uint8_t from, ByteView frames);
+  bool take_number(std::uint8_t from, std::uint64_t number);
+  void on_client_frame(std::uint8_t from, const ClientFrame& frame);
   void on_frame(std::uint8_t from, const PublishFrame& frame);
   void deliver_again(Publication& publication, ByteView names);
   struct KnownShare {
@@ -406,6 +430,7 @@ class Shard {
   Session& add_session(std::string_view mountpoint, std::string_view client_id);
   // Ends a session for good: subscriptions, queue and records go.
   void end_session(Session& session);
+  void drop_subscriptions(Session& session);
   // The connection is gone. `will`: fire it (at once or after its delay).
   void go_offline(Session& session, bool will);
   void publish_will(Session& session);
@@ -416,6 +441,7 @@ class Shard {
   // True: the session is gone.
   bool meet_deadlines(Session& session);
   void restore(RecoveredSession& recovered);
+  void restore_roaming(const RecoveredSession& recovered, Session& session);
   std::uint64_t name_hash(std::string_view mountpoint, std::string_view client_id) const;
   std::uint8_t home_of(std::string_view mountpoint, std::string_view client_id) const;
   const std::string* mountpoint(std::string_view text);
@@ -728,6 +754,7 @@ class Shard {
   cluster::Members members_;
   std::uint64_t run_ = 0;  // names this run of the process to other members
   std::uint64_t last_stamp_ = 0;
+  std::uint64_t reserved_stamp_ = 0;  // no other run gives stamps below it
   std::vector<std::unique_ptr<OutStream>> out_streams_;
   std::vector<std::unique_ptr<InStream>> in_streams_;
   bool is_clustered_ = false;                                  // interest_ is kept
@@ -748,6 +775,8 @@ class Shard {
   std::vector<ConnId> uninformed_;    // clients that wait for it
   std::uint32_t registered_end_ = 0;  // sessions before it were asked for, or are owned
   std::unordered_map<std::uint64_t, OwnerRelease> registering_;  // ask → whose session
+  ClaimState claims_;
+  bool is_relay_due_ = false;  // in the next turn
 
   Effects effects_;  // what the turn has made so far
 };

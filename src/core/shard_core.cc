@@ -30,8 +30,10 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
     if (i < recovered.applied.size()) peers_[i].applied = recovered.applied[i];
   }
   run_ = rng_.next();
+  last_stamp_ = recovered.stamp;
   for (RecoveredSession& session : recovered.sessions) restore(session);
   restore_streams(recovered);
+  restore_claims(recovered);
   resend_owed(std::move(recovered.owed), recovered.owed_turn);
   if (shard_ == 0) {
     begin_sys_rounds();
@@ -53,7 +55,11 @@ void Shard::end_turn(Effects& out) {
   if (!retained_ready_.empty()) continue_retained_jobs();
   note_applied();
   note_streams_applied();
+  continue_relays();
+  tell_records();
   send_interest();
+  ask_sources();
+  if (!claims_.owed_flushes.empty()) answer_flushes();
   settle_some();
   // What the turns that are given up said of the links is kept in the same batch.
   if (journal_.end_turn(effects_.batch) > 0 && peers_.size() > 1) save_links();
@@ -81,7 +87,7 @@ bool Shard::turn_is_full() const { return arena_.bytes_reserved() > limits_.turn
 void Shard::release_turn_memory() { arena_.reset(); }
 
 std::optional<Instant> Shard::next_deadline() const {
-  if (!retained_ready_.empty() || is_sending_interest()) return now_.instant;
+  if (!retained_ready_.empty() || is_relay_due_ || is_sending_interest()) return now_.instant;
   for (const Peer& peer : peers_) {
     if (!peer.out.empty()) return now_.instant;
   }
@@ -136,6 +142,13 @@ void ShardCore::on_http_publish(HttpPublish publish) {
 
 void ShardCore::on_verdict(AskId ask, Verdict verdict) { shard_->on_verdict(ask, verdict); }
 void ShardCore::on_owner(AskId ask, const Owner& owner) { shard_->on_owner(ask, owner); }
+void ShardCore::on_claimed(std::string_view mountpoint, std::string_view client_id,
+                           const Owner& owner) {
+  shard_->on_claimed(mountpoint, client_id, owner);
+}
+void ShardCore::on_owner_recorded(std::uint64_t tag, bool is_known) {
+  shard_->on_owner_recorded(tag, is_known);
+}
 void ShardCore::on_tunnel_failed(ConnId client) { shard_->on_tunnel_failed(client); }
 void ShardCore::on_config(ConfigChange change) { shard_->on_config(std::move(change)); }
 void ShardCore::on_timer() { shard_->on_timer(); }

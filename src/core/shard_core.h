@@ -82,6 +82,11 @@ class ShardCore {
   void on_loaded(const store::LoadAnswer& answer);
   void on_verdict(AskId ask, Verdict verdict);
   void on_owner(AskId ask, const Owner& owner);
+  // To the client's home shard: the cluster has given this node a session whose owner is gone, or
+  // had given it before the process started. REQUIRES: owner.status is Here, with a record.
+  void on_claimed(std::string_view mountpoint, std::string_view client_id, const Owner& owner);
+  // The cluster knows that record, or it cannot be told (now).
+  void on_owner_recorded(std::uint64_t tag, bool is_known);
   void on_tunnel_failed(ConnId client);
   // Who the members of the cluster are. A node that has joined nobody is never told.
   void on_members(const cluster::Members& members);

@@ -64,8 +64,8 @@ void Shard::send_slow(const Publisher& publisher, bool slow) {
     OutStream* stream = out_stream(publisher.member);
     if (stream == nullptr || !stream->is_open) return;
     std::vector<std::uint8_t> frame;
-    append_stream_numbers(slow ? StreamKind::Slow : StreamKind::GoOn, publisher.shard,
-                          publisher.conn.value, frame);
+    append_stream_numbers(slow ? StreamKind::Slow : StreamKind::GoOn,
+                          {publisher.shard, publisher.conn.value}, frame);
     send_frames(*stream, frame);
     return;
   }

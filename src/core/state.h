@@ -154,6 +154,23 @@ struct DurableState {
   std::vector<Settled> recovered;  // states of entries that are still on disk, ascending
 };
 
+// Of a session that has changed its member: docs/decisions/0061.
+struct Roaming {
+  // It came here by a claim.
+  std::uint64_t epoch = 0;                          // of the claim; 0: it began here
+  cluster::MemberNumber from = cluster::no_member;  // its earlier owner
+  std::uint64_t claim = 0;                          // in ClaimState::claims; 0: all of it has come
+  // It lives elsewhere by now: what comes here is passed on. It has another name here, so that the
+  // client's session may come back before this is done (relay.cc).
+  cluster::MemberNumber to = cluster::no_member;
+  std::uint64_t to_epoch = 0;
+  bool is_joined = false;   // what is published from now on gets there without us
+  std::uint64_t flush = 0;  // the round after which nothing is on its way to us any more
+  bool is_flushed = false;
+  bool is_ending = false;  // End is on its way
+  bool is_listed = false;  // in ClaimState::relaying
+};
+
 struct Session {
   explicit Session(Counter& queued) : queue(queued) {}
 
@@ -186,13 +203,19 @@ struct Session {
   std::unique_ptr<std::vector<Publisher>> slowed;  // who waits until this session has read on
   Instant slowed_since{0};
   Instant no_patience_until{0};
-  bool was_waited_for_in_vain = false;  // and its queue has been long ever since
+  bool was_waited_for_in_vain = false;      // and its queue has been long ever since
   std::vector<std::uint16_t> inbound_qos2;  // packet ids received and not yet released, sorted
   HookMemory hook_memory;
+  std::uint64_t birth = 0;        // Owner::birth; 0: the cluster did not know when it began
+  std::uint64_t record_hash = 0;  // of what the cluster was told of it; 0: nothing
+  std::uint64_t record_tag = 0;   // of what it has not answered yet; 0: it has
+  bool is_record_due = false;     // in ClaimState::records_due
+  std::unique_ptr<Roaming> roaming;
   std::unique_ptr<Will> will;
   std::unique_ptr<DurableState> durable;  // of every session that outlives its connection
 
   bool is_online() const { return conn.is_valid(); }
+  bool has_moved() const { return roaming != nullptr && roaming->to != cluster::no_member; }
 };
 
 }  // namespace vmq::core

@@ -2,6 +2,7 @@
 
 #include "core/byte_io.h"
 #include "session/message_record.h"
+#include "topic/subscriber.h"
 #include "topic/validate.h"
 
 namespace vmq::core {
@@ -11,6 +12,8 @@ namespace {
 constexpr std::uint8_t retained_flag = 1;
 constexpr std::uint8_t unmatched_flag = 2;
 constexpr std::uint8_t share_flag = 4;
+constexpr std::uint8_t client_flag = 8;
+constexpr std::uint8_t entry_retain = 1;
 constexpr std::uint32_t levels_max = 0xffff;
 
 // How many numbers a frame of this kind has; none for a kind that is unknown or has other fields.
@@ -23,7 +26,12 @@ std::optional<std::size_t> numbers_in(StreamKind kind) {
     case StreamKind::InterestKnown:
     case StreamKind::Opened:
     case StreamKind::Confirm:
+    case StreamKind::Where:
+    case StreamKind::Flush:
       return 1;
+    case StreamKind::Here:
+      return 3;
+    case StreamKind::Flushed:
     case StreamKind::Open:
     case StreamKind::Slow:
     case StreamKind::GoOn:
@@ -38,9 +46,50 @@ std::optional<std::size_t> numbers_in(StreamKind kind) {
 bool may_come(std::uint8_t value) {
   return value >= optional_kinds ||
          (value >= static_cast<std::uint8_t>(StreamKind::Open) &&
-          value <= static_cast<std::uint8_t>(StreamKind::GoOn)) ||
+          value <= static_cast<std::uint8_t>(StreamKind::Flush)) ||
          (value >= static_cast<std::uint8_t>(StreamKind::Opened) &&
-          value <= static_cast<std::uint8_t>(StreamKind::InterestKnown));
+          value <= static_cast<std::uint8_t>(StreamKind::Flushed));
+}
+
+bool has_delivery(const StreamBody& body) {
+  return body.word == ClientWord::Entry || body.word == ClientWord::Bounced;
+}
+
+bool has_message(const StreamBody& body) {
+  return body.word == ClientWord::None || has_delivery(body);
+}
+
+void append_word(const StreamBody& body, ByteWriter& out) {
+  out.u8(static_cast<std::uint8_t>(body.word));
+  out.text16(body.client_id);
+  out.u64(body.birth);
+  out.u64(body.epoch);
+  if (!has_delivery(body)) return;
+  out.u8(body.qos);
+  out.u8(body.retain ? entry_retain : 0);
+  out.u16(static_cast<std::uint16_t>(body.subscription_ids.size() / 4));
+  out.bytes(body.subscription_ids);
+}
+
+// False: it is none.
+bool read_word(ByteReader& in, StreamBody& body) {
+  const std::uint8_t word = in.u8();
+  if (word == 0 || word > static_cast<std::uint8_t>(ClientWord::Unknown)) return false;
+  body.word = static_cast<ClientWord>(word);
+  body.client_id = in.text16();
+  body.birth = in.u64();
+  body.epoch = in.u64();
+  if (body.client_id.empty() || body.client_id.find('\0') != std::string_view::npos) return false;
+  if (!has_delivery(body)) return in.ok();
+  body.qos = in.u8();
+  const std::uint8_t flags = in.u8();
+  body.retain = (flags & entry_retain) != 0;
+  body.subscription_ids = in.bytes(std::size_t{in.u16()} * 4);
+  for (std::size_t at = 0; at < body.subscription_ids.size(); at += 4) {
+    const std::uint32_t id = load_be32(body.subscription_ids.data() + at);
+    if (id == 0 || id > topic::Subscriber::subscription_identifier_max) return false;
+  }
+  return in.ok() && (body.qos == 1 || body.qos == 2) && (flags & ~entry_retain) == 0;
 }
 
 }  // namespace
@@ -48,9 +97,9 @@ bool may_come(std::uint8_t value) {
 void append_stream_body(const StreamBody& body, std::vector<std::uint8_t>& to) {
   ByteWriter out(to);
   const bool is_shared = !body.group.empty();
-  out.u8(static_cast<std::uint8_t>((body.updates_retained ? retained_flag : 0) |
-                                   (body.is_matched ? 0 : unmatched_flag) |
-                                   (is_shared ? share_flag : 0)));
+  out.u8(static_cast<std::uint8_t>(
+      (body.updates_retained ? retained_flag : 0) | (body.is_matched ? 0 : unmatched_flag) |
+      (is_shared ? share_flag : 0) | (body.word != ClientWord::None ? client_flag : 0)));
   out.u8(body.hops);
   out.u64(body.stamp);
   out.u64(body.publisher);
@@ -59,14 +108,16 @@ void append_stream_body(const StreamBody& body, std::vector<std::uint8_t>& to) {
     out.text16(body.group);
     out.text16(body.filter);
   }
-  session::append_message_record(body.message, to);
+  if (body.word != ClientWord::None) append_word(body, out);
+  if (has_message(body)) session::append_message_record(body.message, to);
 }
 
 std::optional<StreamBody> parse_stream_body(ByteView bytes) {
   ByteReader in(bytes);
   StreamBody body;
   const std::uint8_t flags = in.u8();
-  if ((flags & ~(retained_flag | unmatched_flag | share_flag)) != 0) return std::nullopt;
+  constexpr int known = retained_flag | unmatched_flag | share_flag | client_flag;
+  if ((flags & ~known) != 0) return std::nullopt;
   body.updates_retained = (flags & retained_flag) != 0;
   body.is_matched = (flags & unmatched_flag) == 0;
   body.hops = in.u8();
@@ -79,6 +130,8 @@ std::optional<StreamBody> parse_stream_body(ByteView bytes) {
     if (body.group.empty() || !topic::parse_filter(body.filter, levels_max)) return std::nullopt;
   }
   if (!in.ok()) return std::nullopt;
+  if ((flags & client_flag) != 0 && !read_word(in, body)) return std::nullopt;
+  if (!has_message(body)) return in.rest().empty() ? std::optional(body) : std::nullopt;
   const auto record = session::parse_message_record(in.rest());
   if (!record || record->size != in.rest().size()) return std::nullopt;
   body.message = record->message;
@@ -122,14 +175,15 @@ std::optional<InterestFrame> parse_interest(ByteView fields) {
   return interest;
 }
 
-void append_stream_numbers(StreamKind kind, std::uint64_t first, std::uint64_t second,
+void append_stream_numbers(StreamKind kind, const StreamNumbers& numbers,
                            std::vector<std::uint8_t>& to) {
   const std::size_t count = *numbers_in(kind);
   ByteWriter out(to);
   out.u32(static_cast<std::uint32_t>(1 + 8 * count));
   out.u8(static_cast<std::uint8_t>(kind));
-  if (count > 0) out.u64(first);
-  if (count > 1) out.u64(second);
+  if (count > 0) out.u64(numbers.first);
+  if (count > 1) out.u64(numbers.second);
+  if (count > 2) out.u64(numbers.third);
 }
 
 CutFrame cut_stream_frame(ByteView bytes) {
@@ -152,12 +206,13 @@ CutFrame cut_stream_frame(ByteView bytes) {
   return cut;
 }
 
-std::optional<TwoNumbers> stream_numbers(const StreamFrame& frame) {
+std::optional<StreamNumbers> stream_numbers(const StreamFrame& frame) {
   const std::optional<std::size_t> count = numbers_in(frame.kind);
   if (!count || frame.fields.size() != 8 * *count) return std::nullopt;
-  TwoNumbers numbers;
+  StreamNumbers numbers;
   if (*count > 0) numbers.first = load_be64(frame.fields.data());
   if (*count > 1) numbers.second = load_be64(frame.fields.data() + 8);
+  if (*count > 2) numbers.third = load_be64(frame.fields.data() + 16);
   return numbers;
 }
 

@@ -32,10 +32,14 @@ enum class StreamKind : std::uint8_t {
   InterestMark = 6,  // a number that InterestKnown gives back
   Slow = 7,          // shard and connection of a publisher that should pause
   GoOn = 8,
+  Where = 9,   // a claim; each shard of the receiver answers Here
+  Flush = 10,  // a round; each shard of the receiver answers Flushed
   // From the receiving shard.
   Opened = 16,         // the number up to which it has applied frames
   Confirm = 17,        // the same, later
   InterestKnown = 18,  // what came before that mark is known and, as far as it must be, on disk
+  Here = 19,           // claim, shard, and the stamp of the last message that it has taken
+  Flushed = 20,        // round, shard: what it owed this member when it was asked is there
 };
 
 // What a sending shard's sessions want of a filter.
@@ -54,6 +58,20 @@ struct InterestFrame {
   std::string_view group;   // empty: not shared
 };
 
+// What two members say to each other of one client's session, which has gone from one to the other.
+// On the wire and on disk: values never change.
+enum class ClientWord : std::uint8_t {
+  None = 0,     // an ordinary message, for everybody
+  Entry = 1,    // to its owner: one of its messages
+  End = 2,      // to its owner: there are no more
+  Joined = 3,   // to its earlier owner: what is published from now on comes without it
+  Over = 4,     // to its earlier owner: it has ended, and what waits for it is nobody's
+  Bounced = 5,  // back: an Entry for a session that is not known
+  Ended = 6,    // back: End has come, and with it what was bounced
+  Knock = 7,    // to its owner: what waited for it is here
+  Unknown = 8,  // back: of a Knock for a session that is not known
+};
+
 // What a Publish carries, and what is kept until it is confirmed.
 struct StreamBody {
   std::uint64_t stamp = 0;      // of the sending shard's clock: grows with each message
@@ -64,7 +82,16 @@ struct StreamBody {
   std::string_view mountpoint;
   std::string_view group;   // not empty: for one member of this share group
   std::string_view filter;  // of the share group
-  session::MessageView message;
+  // Not None: for one client's session, by the claim with that epoch.
+  ClientWord word = ClientWord::None;
+  std::string_view client_id;
+  std::uint64_t birth = 0;
+  std::uint64_t epoch = 0;
+  // Of an Entry: its delivery.
+  std::uint8_t qos = 0;
+  bool retain = false;
+  ByteView subscription_ids;     // u32 each
+  session::MessageView message;  // of None and Entry
 };
 
 inline constexpr std::size_t stream_head_size = 5;
@@ -79,8 +106,13 @@ std::optional<StreamBody> parse_stream_body(ByteView bytes);
 void write_publish_head(std::uint64_t number, std::size_t body_size, std::uint8_t* to);
 void append_interest(const InterestFrame& interest, std::vector<std::uint8_t>& to);
 std::optional<InterestFrame> parse_interest(ByteView fields);
-// Frames that say up to two numbers; which ones follows from the kind.
-void append_stream_numbers(StreamKind kind, std::uint64_t first, std::uint64_t second,
+struct StreamNumbers {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  std::uint64_t third = 0;
+};
+// Frames that say up to three numbers; which ones follows from the kind.
+void append_stream_numbers(StreamKind kind, const StreamNumbers& numbers,
                            std::vector<std::uint8_t>& to);
 
 struct StreamFrame {
@@ -101,11 +133,7 @@ struct CutFrame {
 // Takes the first frame of `bytes`.
 CutFrame cut_stream_frame(ByteView bytes);
 
-struct TwoNumbers {
-  std::uint64_t first = 0;
-  std::uint64_t second = 0;
-};
 // Of every kind but Publish and Interest; nothing when the size is not the kind's.
-std::optional<TwoNumbers> stream_numbers(const StreamFrame& frame);
+std::optional<StreamNumbers> stream_numbers(const StreamFrame& frame);
 
 }  // namespace vmq::core

@@ -1,5 +1,7 @@
 #include "core/stream_recovery.h"
 
+#include <algorithm>
+
 namespace vmq::core {
 
 StreamRecovery::Scanned StreamRecovery::read(store::Store& store, std::uint64_t& corrupted) {
@@ -35,6 +37,18 @@ StreamRecovery::Scanned StreamRecovery::read(store::Store& store, std::uint64_t&
     return link.has_value();
   });
   if (!scanned) return scanned;
+  scanned = scan(claims_prefix, [&](std::string_view key, ByteView value) {
+    std::optional<std::pair<std::uint64_t, Claim>> claim = parse_claim(key, value);
+    if (claim) claims_.push_back(std::move(*claim));
+    return claim.has_value();
+  });
+  if (!scanned) return scanned;
+  scanned = scan(stamps_prefix, [&](std::string_view key, ByteView value) {
+    const std::optional<std::uint64_t> stamp = parse_stamp(key, value);
+    stamp_ = std::max(stamp_, stamp.value_or(0));
+    return stamp.has_value();
+  });
+  if (!scanned) return scanned;
   return scan(out_streams_prefix, [&](std::string_view key, ByteView value) {
     const std::optional<RecoveredRun> run = parse_out_stream(key, value);
     if (run) runs_.push_back(*run);
@@ -48,6 +62,11 @@ void StreamRecovery::place(std::vector<RecoveredShard>& shards) {
   };
   for (auto& [id, stream] : in_streams_) of(stream.shard).in_streams.push_back(std::move(stream));
   for (const RecoveredRun& run : runs_) of(run.shard).runs.push_back(run);
+  // A shard keeps those that its sessions name: with another number of shards they have moved.
+  for (RecoveredShard& shard : shards) {
+    shard.claims = claims_;
+    shard.stamp = stamp_;
+  }
   for (const LinkInfo& link : syncs_) of(link.shard).syncs.push_back(link);
 }
 

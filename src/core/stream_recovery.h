@@ -29,6 +29,8 @@ class StreamRecovery {
   std::map<std::pair<cluster::MemberNumber, std::uint8_t>, RecoveredInStream> in_streams_;
   std::vector<RecoveredRun> runs_;
   std::vector<LinkInfo> syncs_;
+  std::vector<std::pair<std::uint64_t, Claim>> claims_;
+  std::uint64_t stamp_ = 0;
 };
 
 }  // namespace vmq::core

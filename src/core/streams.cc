@@ -59,6 +59,58 @@ std::optional<LinkInfo> parse_sync_key(std::string_view key) {
   return LinkInfo{id->member, id->shard, true};
 }
 
+std::string stamp_key(std::uint8_t shard) {
+  return std::string(stamps_prefix) + static_cast<char>(shard);
+}
+
+std::optional<std::uint64_t> parse_stamp(std::string_view key, ByteView value) {
+  if (!key.starts_with(stamps_prefix) || key.size() != stamps_prefix.size() + 1) {
+    return std::nullopt;
+  }
+  ByteReader in(value);
+  if (in.u8() != format) return std::nullopt;
+  const std::uint64_t stamp = in.u64();
+  if (!in.ok() || !is_counter(stamp)) return std::nullopt;
+  return stamp;
+}
+
+std::string claim_key(std::uint64_t number) {
+  std::uint8_t bytes[8];
+  store_be64(bytes, number);
+  return std::string(claims_prefix) + std::string(as_text({bytes, sizeof bytes}));
+}
+
+void write_claim(const Claim& claim, std::vector<std::uint8_t>& to) {
+  ByteWriter out(to);
+  out.u8(format);
+  out.u16(claim.from);
+  for (const auto& [source, known] : claim.sources) {
+    if (!known.is_known) continue;
+    out.u32(source);
+    out.u64(known.joined);
+  }
+}
+
+std::optional<std::pair<std::uint64_t, Claim>> parse_claim(std::string_view key, ByteView value) {
+  if (!key.starts_with(claims_prefix) || key.size() != claims_prefix.size() + 8) {
+    return std::nullopt;
+  }
+  std::pair<std::uint64_t, Claim> parsed;
+  parsed.first = load_be64(as_bytes(key).data() + claims_prefix.size());
+  Claim& claim = parsed.second;
+  ByteReader in(value);
+  if (in.u8() != format) return std::nullopt;
+  claim.from = in.u16();
+  while (in.ok() && !in.rest().empty()) {
+    Claim::Source& source = claim.sources[in.u32()];
+    source.is_known = true;
+    source.joined = in.u64();
+    if (!is_counter(source.joined)) return std::nullopt;
+  }
+  if (!in.ok() || claim.from == cluster::no_member || parsed.first == 0) return std::nullopt;
+  return parsed;
+}
+
 std::string interest_key(cluster::MemberNumber member, std::uint8_t shard,
                          const RecoveredInStream::Filter& filter) {
   std::string key = key_of(interest_prefix, member, shard);

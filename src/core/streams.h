@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "cluster/members.h"
+#include "core/claim_state.h"
 #include "core/effects.h"
 #include "core/ids.h"
 #include "core/state.h"
@@ -138,6 +139,15 @@ std::string interest_key(cluster::MemberNumber member, std::uint8_t shard,
 inline constexpr std::string_view in_streams_prefix = "stream/in/";
 inline constexpr std::string_view out_streams_prefix = "stream/out/";
 inline constexpr std::string_view interest_prefix = "interest/";
+inline constexpr std::string_view stamps_prefix = "stamp/";
+std::string stamp_key(std::uint8_t shard);
+// Nothing for bytes that are none.
+std::optional<std::uint64_t> parse_stamp(std::string_view key, ByteView value);
+inline constexpr std::string_view claims_prefix = "claim/";
+std::string claim_key(std::uint64_t number);
+void write_claim(const Claim& claim, std::vector<std::uint8_t>& to);
+// Nothing for bytes that are none.
+std::optional<std::pair<std::uint64_t, Claim>> parse_claim(std::string_view key, ByteView value);
 inline constexpr std::string_view syncs_prefix = "stream/sync/";
 std::string sync_key(cluster::MemberNumber member, std::uint8_t shard);
 // Nothing for bytes that are none.

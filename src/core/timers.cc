@@ -105,6 +105,8 @@ void Shard::on_session_timer(const Timer& timer) {
   Session* session = timer.slot < sessions_.size() ? sessions_[timer.slot].get() : nullptr;
   if (session == nullptr || session->created_generation != timer.incarnation) return;
   if (timer.kind == TimerKind::Reload) {
+    const bool is_lost = session->has_moved() && session->roaming->to == cluster::nobody;
+    if (is_lost) ask_owner(*session);
     pump(*session);
     return;
   }
@@ -160,6 +162,7 @@ void Shard::sweep_timers() {
 
 // Of a session without a connection: publishes its will and ends it when it is time.
 bool Shard::meet_deadlines(Session& session) {
+  if (is_owner_open(session)) return false;
   const std::optional<Duration> life = lifetime_of(session);
   const bool is_over = life && session.disconnected_at + *life <= now_.wall;
   const bool is_will_due = session.will_at.ms != 0 && (is_over || session.will_at <= now_.wall);
@@ -168,7 +171,10 @@ bool Shard::meet_deadlines(Session& session) {
     end_session(session);
     return true;
   }
-  if (is_will_due) save_session(session);
+  if (is_will_due) {
+    save_session(session);
+    note_record(session);
+  }
   return false;
 }
 

@@ -10,6 +10,12 @@
 namespace vmq::node {
 namespace {
 
+// A member that is away for less than that finds its sessions as it left them, but for those whose
+// clients have come elsewhere: nothing is repeated, and no order is lost. What is published for
+// them meanwhile waits with the members that took it.
+constexpr Duration claim_patience = seconds(60);
+// Between attempts at what the cluster could not be told.
+constexpr Duration retry_pause = seconds(1);
 constexpr Duration key_patience = seconds(5);
 
 Instant now() { return read_clock().instant; }
@@ -40,7 +46,7 @@ void ClusterRun::begin(std::optional<cluster::Members> known) {
   }
   membership_ =
       std::make_unique<cluster::Membership>(*metadata_, setup_.membership, std::move(known), now());
-  owners_ = std::make_unique<cluster::Owners>(*metadata_);
+  owners_ = std::make_unique<cluster::Owners>(*metadata_, setup_.membership.run);
   keys_ = std::make_unique<cluster::SharedTable>(*metadata_, std::string(api_keys_prefix));
   thread_ = std::thread([this] { loop(); });
 }
@@ -85,7 +91,8 @@ void ClusterRun::end() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
-  if (std::exchange(is_desk_open_, false)) desk_.close();
+  desk_.close();
+  is_desk_open_ = false;
   keys_.reset();
   owners_.reset();
   membership_.reset();
@@ -96,21 +103,66 @@ void ClusterRun::end() {
   }
 }
 
-// Without the majority nobody knows who has a client, and whoever asks is told so at once.
-void ClusterRun::serve_desk(const cluster::Answers& answers, bool is_new) {
+// Members that are not up, and since when.
+void ClusterRun::note_absent(Instant at) {
+  std::map<cluster::MemberNumber, Instant> absent;
+  for (const cluster::Member& member : membership_->members().all) {
+    if (member.is_up) continue;
+    const auto known = absent_.find(member.number);
+    absent.emplace(member.number, known == absent_.end() ? at : known->second);
+  }
+  absent_ = std::move(absent);
+  spare_absent(at);
+}
+
+void ClusterRun::spare_absent(Instant at) {
+  std::vector<cluster::MemberNumber> spared;
+  for (const auto& [number, since] : absent_) {
+    if (at < since + claim_patience) spared.push_back(number);
+  }
+  spared_count_ = spared.size();
+  owners_->spare(std::move(spared));
+}
+
+// True: somebody is waited for no longer.
+bool ClusterRun::end_patience(Instant at) {
+  const std::size_t before = spared_count_;
+  if (before == 0) return false;
+  spare_absent(at);
+  return spared_count_ < before;
+}
+
+// Without the majority nobody knows who has a client, and whoever asks is told so at once. What a
+// member had that is gone is claimed as soon as that is seen.
+void ClusterRun::open_desk(bool is_new, Instant at) {
   const bool serves =
       membership_->standing() == cluster::Standing::Member && membership_->members().has_quorum;
-  if (serves && is_new) owners_->set_members(membership_->members());
-  if (serves != is_desk_open_) {
-    is_desk_open_ = serves;
-    if (serves) {
-      desk_.open([this] { wake(); });
-    } else {
-      desk_.close();
-    }
+  if (serves && is_new) {
+    const cluster::Members& members = membership_->members();
+    owners_->set_members(members);
+    note_absent(at);
+    if (is_desk_open_ && cluster::has_lost_member(served_, members)) owners_->sweep();
+    served_ = members;
   }
-  if (serves) return desk_.serve(*owners_, answers);
-  std::vector<cluster::Owners::Answered> too_late;
+  if (serves && is_desk_open_ && end_patience(at)) owners_->sweep();
+  if (serves && is_desk_open_ && at >= retry_due_) {
+    retry_due_ = at + retry_pause;
+    owners_->retry();
+  }
+  if (serves == is_desk_open_) return;
+  is_desk_open_ = serves;
+  if (serves) {
+    desk_.open([this] { wake(); });
+    owners_->sweep();
+  } else {
+    desk_.pause();
+    owners_->stop_sweep();
+  }
+}
+
+void ClusterRun::serve_desk(const cluster::Answers& answers) {
+  if (is_desk_open_) return desk_.serve(*owners_, answers);
+  cluster::Owners::Told too_late;
   owners_->take(answers, too_late);
 }
 
@@ -177,8 +229,10 @@ void ClusterRun::loop() {
     metadata_->poll(answers);
     const bool is_new = membership_->take(answers, now());
     tell_lease();
+    // Shards that hear of a new lease ask at once who has their sessions.
+    open_desk(is_new, now());
     if (is_new || task) setup_.tell(*membership_);
-    serve_desk(answers, is_new);
+    serve_desk(answers);
     serve_keys(answers);
     look_at_etcd(now());
     std::optional<Finished> finished = membership_->finished();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,7 +75,11 @@ class ClusterRun {
  private:
   void loop();
   void look_at_etcd(Instant at);
-  void serve_desk(const cluster::Answers& answers, bool is_new);
+  void open_desk(bool is_new, Instant at);
+  void note_absent(Instant at);
+  void spare_absent(Instant at);
+  bool end_patience(Instant at);
+  void serve_desk(const cluster::Answers& answers);
   void tell_lease();
   void begin_key_change(KeyChange change);
   void serve_keys(const cluster::Answers& answers);
@@ -97,6 +102,10 @@ class ClusterRun {
   std::unique_ptr<cluster::SharedTable> keys_;       // likewise
   bool are_keys_told_ = false;
   bool is_desk_open_ = false;
+  cluster::Members served_;  // as the owners know them
+  Instant retry_due_{0};
+  std::map<cluster::MemberNumber, Instant> absent_;  // since when
+  std::size_t spared_count_ = 0;
   Instant etcd_due_{0};
   std::thread thread_;
   cluster::Ensemble ensemble_;  // its thread calls into the above, so it goes first

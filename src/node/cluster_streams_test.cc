@@ -46,8 +46,8 @@ class ClusterStreams : public testing::Test {
     cluster::MemoryRealm realm;
     cluster::MemoryMetadata metadata_a(realm, {});
     cluster::MemoryMetadata metadata_b(realm, {});
-    cluster::Owners owners_a(metadata_a);
-    cluster::Owners owners_b(metadata_b);
+    cluster::Owners owners_a(metadata_a, 1);
+    cluster::Owners owners_b(metadata_b, 2);
     owners_a.set_members(members_of(1));
     owners_b.set_members(members_of(2));
     a_.node->owners().open([] {});

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/expect.h"
+#include "core/session_record.h"
 #include "node/clock.h"
 #include "node/cluster_record.h"
 #include "store/rocks/rocks_store.h"
@@ -102,11 +103,7 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
   if (!gate) return failure(gate.error());
   node->gate_ = std::move(*gate);
   node->questions_ = std::make_unique<MemberQuestions>(*node->gate_, log);
-  node->owners_ = std::make_unique<OwnerDesk>(
-      [node = node.get()](ShardId shard, core::AskId ask, core::Owner owner) {
-        node->shards_[shard.value]->post(
-            [ask, owner](ShardThread& thread) { thread.core().on_owner(ask, owner); });
-      });
+  node->make_owner_desk();
   node->listeners_ = std::make_unique<Listeners>(
       node->wakers_.size(), static_cast<int>(start.node.accept_backlog), start.transport,
       [gate = node->gate_.get()] { return gate->accepter(); });
@@ -120,6 +117,37 @@ Result<std::unique_ptr<Node>, std::string> Node::start(config::Config config, Lo
   if (*remembered) node->set_members(**remembered);
   for (auto& shard : node->shards_) shard->start();
   return node;
+}
+
+void Node::make_owner_desk() {
+  OwnerDesk::Shards shards;
+  shards.on_owner = [this](ShardId shard, core::AskId ask, core::Owner owner) {
+    shards_[shard.value]->post([ask, owner = std::move(owner)](ShardThread& thread) {
+      thread.core().on_owner(ask, owner);
+    });
+  };
+  shards.on_recorded = [this](ShardId shard, std::uint64_t tag, bool is_known) {
+    shards_[shard.value]->post(
+        [tag, is_known](ShardThread& thread) { thread.core().on_owner_recorded(tag, is_known); });
+  };
+  shards.on_claimed = [this](OwnerDesk::Claims claims, std::function<void(std::size_t)> taken) {
+    std::vector<OwnerDesk::Claims> by_shard(shards_.size());
+    for (cluster::Owners::Claimed& claim : claims) {
+      const std::uint64_t hash =
+          core::name_hash(shared_->home_key, claim.mountpoint, claim.client_id);
+      by_shard[core::home_shard(hash, by_shard.size())].push_back(std::move(claim));
+    }
+    for (std::size_t i = 0; i < by_shard.size(); ++i) {
+      if (by_shard[i].empty()) continue;
+      shards_[i]->post([claims = std::move(by_shard[i]), taken](ShardThread& thread) {
+        for (const cluster::Owners::Claimed& claim : claims) {
+          thread.core().on_claimed(claim.mountpoint, claim.client_id, claim.owner);
+        }
+        taken(claims.size());
+      });
+    }
+  };
+  owners_ = std::make_unique<OwnerDesk>(std::move(shards));
 }
 
 Node::Done Node::open_store() {

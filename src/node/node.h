@@ -149,6 +149,7 @@ class Node {
   static config::Config with_bounds(config::Config config);
   Node(config::Config config, Log& log, config::Settings settings);
   using Done = Result<void, std::string>;
+  void make_owner_desk();
   Done open_store();
   Done recover(core::RecoveredNode& recovered);
   void make_shards(core::RecoveredNode recovered);

@@ -254,10 +254,7 @@ void ShardThread::carry_out() {
   reactor_.close(effects_.closes);
   for (core::Handover& handover : effects_.handovers) hand_over(handover);
   for (core::Ask& ask : effects_.asks) world_.hasher.ask(world_.id, std::move(ask));
-  for (core::OwnerAsk& ask : effects_.owner_asks) world_.owners.ask(world_.id, std::move(ask));
-  for (core::OwnerRelease& release : effects_.owner_releases) {
-    world_.owners.release(std::move(release));
-  }
+  carry_out_owners();
   for (const core::TunnelWish& wish : effects_.tunnels) {
     post([wish](ShardThread& thread) { thread.tunnels_.make(wish, thread.now_.instant); });
   }
@@ -284,6 +281,7 @@ void ShardThread::carry_out() {
   effects_.asks.clear();
   effects_.owner_asks.clear();
   effects_.owner_releases.clear();
+  effects_.owner_records.clear();
   effects_.tunnels.clear();
   effects_.loads.clear();
   effects_.key_loads.clear();
@@ -291,6 +289,18 @@ void ShardThread::carry_out() {
   effects_.notes.clear();
   effects_.traces.clear();
   effects_.http_answers.clear();
+}
+
+// A client that has ended a session and comes back at once asks after the release, and the release
+// is of a session that was recorded before.
+void ShardThread::carry_out_owners() {
+  for (core::OwnerRecord& record : effects_.owner_records) {
+    world_.owners.record(world_.id, std::move(record));
+  }
+  for (core::OwnerRelease& release : effects_.owner_releases) {
+    world_.owners.release(std::move(release));
+  }
+  for (core::OwnerAsk& ask : effects_.owner_asks) world_.owners.ask(world_.id, std::move(ask));
 }
 
 void ShardThread::publish(core::HttpPublish message, std::function<void(core::HttpOutcome)> done) {

@@ -106,6 +106,7 @@ class ShardThread {
   void watch_lease();
   void take_completions();
   void carry_out();
+  void carry_out_owners();
   void log_note(const core::Note& note);
   void log_trouble(const net::Trouble& trouble);
   void hand_over(core::Handover& handover);

@@ -3,8 +3,9 @@
 // new one gets a new first byte.
 //
 //   format 1 | flags (bits 0-1 QoS, bit 2 retain) | topic size u16 | properties size u32 | payload
-//   size u32 | expires at u64 (ms since 1970, 0 never) | topic | properties | payload numbers
-//   big-endian
+//   size u32 | expires at u64 (ms since 1970, 0 never) | topic | properties | payload
+//
+// and format 2 has the message's origin behind it. Numbers are big-endian.
 #pragma once
 
 #include <cstdint>

@@ -510,7 +510,7 @@ TEST_F(ClusterStage, clients_of_a_member_that_is_down_are_served_elsewhere) {
   crash(1);
   join(reader, 2);
   EXPECT_EQ(reader.connack, mqtt::ReasonCode::Success);
-  EXPECT_FALSE(reader.session_present);
+  EXPECT_TRUE(reader.session_present);
   EXPECT_EQ(swarm.owner_of("reader"), 3);
 }
 
