@@ -83,7 +83,7 @@ void Oracles::accepted(MessageId id, Now now) {
 void Oracles::will_forbidden(MessageId id) {
   Message& message = messages_[id];
   message.is_forbidden = true;
-  if (message.is_seen && !message.is_void) {
+  if (message.is_seen && !message.is_void && !is_lost_will(message)) {
     fail("will: " + text_of(id) + " was published though its client had taken it back");
   }
 }
@@ -324,7 +324,7 @@ void Oracles::received(std::size_t client, std::uint64_t connection, const Event
   if (got.qos > message.facts.qos) {
     return fail("ghost: " + name + " got " + text_of(id) + " at a higher QoS");
   }
-  if (message.is_forbidden && !message.is_void) {
+  if (message.is_forbidden && !message.is_void && !is_lost_will(message)) {
     return fail("will: " + text_of(id) + " reached " + name +
                 " though its client had taken it back");
   }
@@ -384,6 +384,7 @@ void Oracles::judge_retained(std::size_t client, MessageId id) {
       if (!is_superseded(message, id, written, home_of(client))) return;
     }
   }
+  if (has_lapsed(home_of(client))) return;
   if (!matched) return fail("ghost: " + name + " got " + text_of(id) + " without a subscription");
   fail("retained: " + name + " got " + text_of(id) +
        " though a later one was in force, or without asking");
@@ -445,8 +446,9 @@ void Oracles::judge_live(std::size_t client, std::uint64_t connection, const Eve
     matched = true;
     qos = std::max(qos, subscription.qos);
   }
+  const bool is_of_then = has_lapsed(home_of(client));  // as the subscriptions were
+  if (!matched && is_of_then) return;
   if (!matched) return fail("ghost: " + name + " got " + text_of(id) + " without a subscription");
-  const bool is_of_then = has_lapsed(home_of(client));  // as the subscription was
   if (event.message.qos > qos && !is_of_then) {
     return fail("ghost: " + name + " got " + text_of(id) + " above the QoS of its subscription");
   }
@@ -489,8 +491,8 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
   const std::string name = "c" + std::to_string(client);
   // Whether its client has it, or its broker had taken it, only the disk of the host that is gone
   // could say.
-  if (has_lapsed(home_of(client)) ||
-      (message.is_rewritten && has_lapsed(home_of(message.facts.publisher)))) {
+  if (has_lapsed(home_of(client)) || ((message.is_rewritten || message.facts.is_will) &&
+                                      has_lapsed(home_of(message.facts.publisher)))) {
     return;
   }
   if (exact) {

@@ -30,6 +30,8 @@ void Shard::on_claimed(std::string_view mountpoint_text, std::string_view client
     // It has lived elsewhere since, and has come back before this was noticed.
     move_away(known, owner);
   }
+  // It began here: that the disk does not have it means that it has ended.
+  if (owner.epoch == 0) return;
   const std::optional<RecoveredSession> record =
       parse_session_record(session_key(mountpoint_text, client_id), as_bytes(owner.record));
   if (!record) {
