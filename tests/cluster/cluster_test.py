@@ -195,6 +195,31 @@ class ClusterTest(unittest.TestCase):
             self.until("n1 n2 n3", node.members)
         self.until(0, lambda: self.publish(third, "t", "x"))
 
+    def collect(self, node, client, count, seconds=30):
+        """Comes back with its session; returns what it is given."""
+        heard = subprocess.run(
+            ["mosquitto_sub", "-p", str(node.mqtt), "-V", "5", "-q", "1", "-c", "-x", "3600",
+             "-i", client, "-t", "kept/#", "-C", str(count), "-W", str(seconds)],
+            timeout=PATIENCE, check=False, capture_output=True, text=True)
+        return sorted(heard.stdout.split())
+
+    def test_a_session_whose_member_is_gone_goes_on_elsewhere_and_is_merged(self):
+        self.start(3)
+        first, second, third = self.nodes
+        self.assertEqual(self.collect(second, "absent", 1, 1), [])
+        self.assertEqual(self.publish(first, "kept/t", "one"), 0)
+        self.assertEqual(self.publish(third, "kept/t", "two"), 0)
+        second.stop(signal.SIGKILL)
+        self.until("n1 n2- n3", first.members)
+        # What is published for it waits with the member that took it.
+        self.assertEqual(self.publish(first, "kept/t", "three"), 0)
+        self.assertEqual(self.collect(third, "absent", 1, 1), [])
+        self.assertEqual(self.publish(first, "kept/t", "four"), 0)
+        self.assertEqual(self.collect(third, "absent", 1), ["four"])
+        second.start()
+        self.assertEqual(self.collect(first, "absent", 3), ["one", "three", "two"])
+        self.assertEqual(self.collect(second, "absent", 1, 1), [])
+
     def test_a_member_is_emptied_and_its_clients_are_served_by_the_others(self):
         first, second, third = self.nodes
         self.start(3)
