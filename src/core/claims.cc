@@ -52,7 +52,7 @@ void Shard::on_claimed(std::string_view mountpoint_text, std::string_view client
   session.queue.restore(record->sent_end + 2 * identifiers_told, 0);
   make_durable(session);
   for (const RecoveredSession::Subscription& known : record->subscriptions) {
-    subscribe_claimed(session, known);
+    subscribe_recorded(session, known);
   }
   if (record->will) take_claimed_will(session, *record);
   join_claim(session, owner);
@@ -60,22 +60,6 @@ void Shard::on_claimed(std::string_view mountpoint_text, std::string_view client
   save_session(session);
   note_record(session);
   if (!meet_deadlines(session)) arm(session);
-}
-
-void Shard::subscribe_claimed(Session& session, const RecoveredSession::Subscription& known) {
-  const auto parsed = topic::parse_filter(known.filter, 0xffff);
-  if (!parsed) return;
-  Subscription subscription;
-  subscription.identifier = known.identifier;
-  subscription.options = known.options;
-  subscription.is_shared = !parsed->share_group.empty();
-  const topic::SubscribeResult result =
-      shared_.subscriptions.subscribe({*session.mountpoint, parsed->filter, parsed->share_group},
-                                      subscriber_of(session, subscription));
-  if (!result.is_new) return;  // the record names a filter twice
-  subscription.filter = result.id;
-  count_interest(session, subscription, 1);
-  session.subscriptions.push_back(subscription);
 }
 
 // The client has lost its connection with its owner: as far as anybody knows, now.

@@ -7,7 +7,6 @@
 #include "base/hash.h"
 #include "core/session_record.h"
 #include "core/shard.h"
-#include "session/message_record.h"
 
 namespace vmq::core {
 
@@ -69,12 +68,7 @@ std::string Shard::owner_record(const Session& session) {
       record.subscriptions.push_back(std::move(known));
     }
   }
-  if (session.will) {
-    record.will.emplace();
-    session::append_message_record(session.will->message->view(), *record.will);
-    record.will_delay_s = session.will->delay_s;
-    record.will_expiry_s = session.will->expiry_s;
-  }
+  record_will(session, record);
   record_.clear();
   write_session_record(record, record_);
   return std::string(as_text(record_));

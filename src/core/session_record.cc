@@ -203,6 +203,14 @@ std::vector<RecoveredSession::Subscription> Shard::subscriptions_of(const Sessio
   return subscriptions;
 }
 
+void record_will(const Session& session, RecoveredSession& record) {
+  if (session.will == nullptr) return;
+  record.will.emplace();
+  session::append_message_record(session.will->message->view(), *record.will);
+  record.will_delay_s = session.will->delay_s;
+  record.will_expiry_s = session.will->expiry_s;
+}
+
 // The record, and the pages where what is on disk is not what there was when they were written.
 void Shard::save_session(const Session& session) {
   if (session.durable == nullptr) return;
@@ -226,12 +234,7 @@ void Shard::save_session(const Session& session) {
     record.to_epoch = session.roaming->to_epoch;
     record.is_joined = session.roaming->is_joined;
   }
-  if (session.will) {
-    record.will.emplace();
-    session::append_message_record(session.will->message->view(), *record.will);
-    record.will_delay_s = session.will->delay_s;
-    record.will_expiry_s = session.will->expiry_s;
-  }
+  record_will(session, record);
   record_.clear();
   write_session_record(record, record_);
   effects_.batch.put(store::Space::Session, session_key(*session.mountpoint, session.client_id),

@@ -42,6 +42,8 @@ struct SubscriptionPage {
 void write_subscription_page(const SubscriptionPage& page, std::vector<std::uint8_t>& to);
 std::optional<SubscriptionPage> parse_subscription_page(ByteView value);
 
+// Puts the session's will into its record, if it has one.
+void record_will(const Session& session, RecoveredSession& record);
 void write_session_record(const RecoveredSession& session, std::vector<std::uint8_t>& to);
 // Nothing for bytes that are no such record.
 std::optional<RecoveredSession> parse_session_record(std::string_view key, ByteView value);

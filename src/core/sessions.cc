@@ -251,6 +251,23 @@ HookClient Shard::hook_client(Session& session) const {
   return client;
 }
 
+// As a record says.
+void Shard::subscribe_recorded(Session& session, const RecoveredSession::Subscription& known) {
+  const auto parsed = topic::parse_filter(known.filter, 0xffff);
+  if (!parsed) return;
+  Subscription subscription;
+  subscription.identifier = known.identifier;
+  subscription.options = known.options;
+  subscription.is_shared = !parsed->share_group.empty();
+  const topic::SubscribeResult result =
+      shared_.subscriptions.subscribe({*session.mountpoint, parsed->filter, parsed->share_group},
+                                      subscriber_of(session, subscription));
+  if (!result.is_new) return;  // the record names a filter twice
+  subscription.filter = result.id;
+  count_interest(session, subscription, 1);
+  session.subscriptions.push_back(subscription);
+}
+
 void Shard::restore_roaming(const RecoveredSession& recovered, Session& session) {
   session.roaming = std::make_unique<Roaming>();
   Roaming& roaming = *session.roaming;
@@ -301,18 +318,7 @@ void Shard::restore(RecoveredSession& recovered) {
     return;
   }
   for (const RecoveredSession::Subscription& known : recovered.subscriptions) {
-    const auto parsed = topic::parse_filter(known.filter, 0xffff);
-    if (!parsed) continue;
-    Subscription subscription;
-    subscription.identifier = known.identifier;
-    subscription.options = known.options;
-    subscription.is_shared = !parsed->share_group.empty();
-    const topic::SubscribeResult result =
-        shared_.subscriptions.subscribe({recovered.mountpoint, parsed->filter, parsed->share_group},
-                                        subscriber_of(session, subscription));
-    if (!result.is_new) continue;  // the record names a filter twice
-    subscription.filter = result.id;
-    session.subscriptions.push_back(subscription);
+    subscribe_recorded(session, known);
   }
   session.durable->are_pages_torn =
       recovered.are_pages_torn || session.subscriptions.size() != recovered.subscriptions.size();

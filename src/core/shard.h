@@ -309,7 +309,6 @@ class Shard {
   void on_owner_recorded(std::uint64_t tag, bool is_known);
   void release_owner(Session& session);
   // sessions whose owner is gone go on here (claims.cc)
-  void subscribe_claimed(Session& session, const RecoveredSession::Subscription& known);
   void take_claimed_will(Session& session, const RecoveredSession& record);
   void settle_here(Session& session, const Owner& owner);
   void join_claim(Session& session, const Owner& owner);
@@ -441,6 +440,7 @@ class Shard {
   // True: the session is gone.
   bool meet_deadlines(Session& session);
   void restore(RecoveredSession& recovered);
+  void subscribe_recorded(Session& session, const RecoveredSession::Subscription& known);
   void restore_roaming(const RecoveredSession& recovered, Session& session);
   std::uint64_t name_hash(std::string_view mountpoint, std::string_view client_id) const;
   std::uint8_t home_of(std::string_view mountpoint, std::string_view client_id) const;
