@@ -491,7 +491,7 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
   const std::string name = "c" + std::to_string(client);
   // Whether its client has it, or its broker had taken it, only the disk of the host that is gone
   // could say.
-  if (has_lapsed(home_of(client)) || ((message.is_rewritten || message.facts.is_will) &&
+  if ((!exact && has_lapsed(home_of(client))) || ((message.is_rewritten || message.facts.is_will) &&
                                       has_lapsed(home_of(message.facts.publisher)))) {
     return;
   }

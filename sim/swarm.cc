@@ -28,7 +28,7 @@ cluster::Members Swarm::members_for(std::size_t index) const {
   members.self = static_cast<cluster::MemberNumber>(index + 1);
   members.lease = hosts_[index].leases;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
-    if (!is_together_ && i != index) continue;
+    if ((!is_together_ && i != index) || hosts_[i].has_left) continue;
     cluster::Member member;
     member.number = static_cast<cluster::MemberNumber>(i + 1);
     member.name = "n" + std::to_string(i + 1) + "@sim";

@@ -26,6 +26,7 @@ struct Host {
   Duration wall_ahead{0};
   std::uint64_t leases = 1;  // the cluster has given it
   bool is_lapsed = false;
+  bool has_left = false;  // it is no member any more
 };
 
 class Swarm {

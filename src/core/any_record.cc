@@ -289,7 +289,14 @@ bool take_stream_publish(ByteView fields, AnyRecord& record) {
                     quoted(body->client_id), body->birth, body->epoch);
   }
   if (body->qos != 0) text += fmt::format(" qos={}{}", body->qos, body->retain ? " retain" : "");
-  const bool has_message = body->word == ClientWord::None || body->qos != 0;
+  if (body->packet_id != 0) text += fmt::format(" packet_id={}", body->packet_id);
+  if (body->is_released) text += " released";
+  if (body->asker != 0) text += fmt::format(" asker={} doubt={}", body->asker, body->doubt);
+  if (body->is_known) text += " known";
+  for (std::size_t at = 0; at < body->packet_ids.size(); at += 2) {
+    text += fmt::format(" {}", load_be16(body->packet_ids.data() + at));
+  }
+  const bool has_message = body->word == ClientWord::None || (body->qos != 0 && !body->is_released);
   if (has_message) text += fmt::format(" message({})", text_of(body->message));
   add_part(record.text, text);
   std::vector<std::uint8_t> bytes;

@@ -12,6 +12,7 @@
 
 #include "cluster/members.h"
 #include "core/ids.h"
+#include "core/in_doubt.h"
 #include "session/message.h"
 
 namespace vmq::core {
@@ -54,6 +55,9 @@ struct ClaimState {
   // As the new owner.
   std::map<std::uint64_t, Claim> claims;  // by number: stamp and shard
   std::uint64_t gathering = 0;            // the claim of this turn
+
+  std::map<std::uint64_t, Doubt> doubts;  // not answered yet, by number: stamp and shard
+  std::size_t doubted_bytes = 0;          // of their messages
 
   // As the earlier owner: sessions with something to pass on, by slot.
   std::vector<std::uint32_t> relaying;

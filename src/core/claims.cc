@@ -217,6 +217,11 @@ bool Shard::comes_through_earlier_owner(const Session& session, const session::O
   return !source.is_known || origin.stamp <= source.joined;
 }
 
+// Whether more may come from an earlier owner.
+bool Shard::has_claim(const Session& session) {
+  return session.roaming != nullptr && session.roaming->claim != 0;
+}
+
 // --- the end of a claim ---
 
 // Nothing more comes through the earlier owner, or the session is over.

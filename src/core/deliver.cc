@@ -287,6 +287,8 @@ void Shard::pump_queue(Session& session) {
     wait_for_disk(session, session.durable->online_ticket);
     return;
   }
+  if (!pump_repeats(session, slot)) return;
+  const std::size_t repeated = open_repeats(session);
   while (queue.cursor() < queue.window().size() && queue.cursor() < 65535) {
     if (conn.outbox.is_blocked() &&
         conn.outbox.bytes() > config().node.connection_buffer_max_bytes) {
@@ -305,7 +307,10 @@ void Shard::pump_queue(Session& session) {
       queue.advance(now_.instant);
       continue;
     }
-    if (queue.inflight() >= conn.receive_maximum) {  // [MQTT-3.3.4-9]
+    const std::uint16_t packet_id = session::packet_id_of(queue.seq_at(index));
+    // One that the client still holds from its earlier owner waits until that is completed.
+    if (repeated != 0 && find_repeat(session, packet_id) != nullptr) return;
+    if (queue.inflight() + repeated >= conn.receive_maximum) {  // [MQTT-3.3.4-9]
       if (session.slowed != nullptr && is_short(counted_waiting(session))) {
         release_publishers(session);
       }
@@ -326,7 +331,13 @@ void Shard::pump_queue(Session& session) {
       wait_for_disk(session, entry.ticket);
       return;
     }
-    send_entry(session, slot, entry, session::packet_id_of(queue.seq_at(index)));
+    // [MQTT-3.3.1-1]
+    const bool dup = entry.state == Delivery::Sent || may_be_sent(session, index);
+    if (send_entry(slot, entry, packet_id, dup)) {
+      note_sent(session);
+    } else {
+      finish_entry(session, index);
+    }
   }
   if (session.slowed != nullptr && !conn.outbox.is_blocked()) release_publishers(session);
   if (session.durable != nullptr) refill(session);
@@ -356,13 +367,12 @@ void Shard::wait_for_disk(Session& session, std::uint64_t ticket) {
   is_turn_awaited_ |= ticket == ticket_;
 }
 
-// Writes the PUBLISH of the entry at the cursor.
-void Shard::send_entry(Session& session, std::uint32_t slot, const session::QueueEntry& entry,
-                       std::uint16_t packet_id) {
+// Writes the PUBLISH of a delivery. False: it is larger than the client takes, which counts as
+// delivered [MQTT-3.1.2-25].
+bool Shard::send_entry(std::uint32_t slot, const session::QueueEntry& entry,
+                       std::uint16_t packet_id, bool dup) {
   Connection& conn = *connections_[slot];
   const session::Message& message = *entry.message;
-  // [MQTT-3.3.1-1]
-  const bool dup = entry.state == Delivery::Sent || may_be_sent(session, session.queue.cursor());
   const bool v5 = conn.is_v5();
   const std::span<const std::uint32_t> ids = entry.subscription_ids.view();
   const bool plain = !dup && ids.empty() && conn.alias_max_out == 0;
@@ -379,8 +389,8 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
       store_be16(to + layout.packet_id_offset, packet_id);
       if (shares) conn.outbox.append_shared(pieces_, entry.message, message.payload());
       if (shares && conn.is_traced) trace_payload(entry.message);
-      note_sent(session, v5);
-      return;
+      counters_.count(PerVersion::PublishSent, v5);
+      return true;
     }
   }
   mqtt::PublishHeader header;
@@ -397,10 +407,7 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
     header.subscription_identifiers = ids;
   }
   mqtt::PublishLayout layout = mqtt::publish_layout(header);
-  if (is_too_large(conn, layout.packet_size)) {  // [MQTT-3.1.2-25]: as if it had been delivered
-    finish_entry(session, session.queue.cursor());
-    return;
-  }
+  if (is_too_large(conn, layout.packet_size)) return false;
   if (conn.alias_max_out != 0) {
     use_alias(conn, header);
     layout = mqtt::publish_layout(header);
@@ -417,14 +424,15 @@ void Shard::send_entry(Session& session, std::uint32_t slot, const session::Queu
   } else if (header.payload_size != 0) {
     std::memcpy(payload, message.payload().data(), header.payload_size);
   }
-  note_sent(session, v5);
+  counters_.count(PerVersion::PublishSent, v5);
+  return true;
 }
 
-void Shard::note_sent(Session& session, bool v5) {
+// The entry at the cursor was written.
+void Shard::note_sent(Session& session) {
   const std::uint64_t seq = session.queue.seq_at(session.queue.cursor());
   if (seq % identifiers_told == 0 && is_clustered_) note_record(session);
   session.queue.advance(now_.instant);
-  counters_.count(PerVersion::PublishSent, v5);
   counters_.count(Plain::QueueMessageOut);
 }
 

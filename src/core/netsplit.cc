@@ -45,7 +45,7 @@ void refuse_subscribe_in_netsplit(Shard& shard, std::uint32_t slot, std::uint16_
                                   std::size_t count) {
   shard.counters_.count(PerVersion::SubscribeError, shard.connections_[slot]->is_v5());
   shard.send_suback(slot, mqtt::PacketType::Suback, packet_id,
-                    codes_of(ReasonCode::NotAuthorized, count), Shard::When::Now);
+                    codes_of(ReasonCode::NotAuthorized, count), When::Now);
 }
 
 void refuse_unsubscribe_in_netsplit(Shard& shard, std::uint32_t slot, std::uint16_t packet_id,
@@ -54,7 +54,7 @@ void refuse_unsubscribe_in_netsplit(Shard& shard, std::uint32_t slot, std::uint1
   shard.counters_.count(PerVersion::UnsubscribeError, v5);
   if (!v5) return shard.drop(slot, CloseHow::Flush);
   shard.send_suback(slot, mqtt::PacketType::Unsuback, packet_id,
-                    codes_of(ReasonCode::ImplementationSpecificError, count), Shard::When::Now);
+                    codes_of(ReasonCode::ImplementationSpecificError, count), When::Now);
 }
 
 }  // namespace vmq::core

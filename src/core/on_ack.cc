@@ -36,11 +36,16 @@ void Shard::on_pubrec(std::uint32_t slot, const mqtt::AckFields& ack) {
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
   counters_.count(PerReason::PubrecReceived, conn.is_v5(), ack.reason);
+  if (Repeat* repeat = find_repeat(session, ack.packet_id); repeat != nullptr && repeat->is_sent) {
+    on_repeat_pubrec(slot, *repeat, ack);
+    return;
+  }
   const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
   if (!index || session.queue.window()[*index].qos != 2) {
     counters_.count(PerVersion::PubrecInvalidError, conn.is_v5());
-    // PUBREL answers only a PUBREC below 0x80 [MQTT-4.3.3-4].
-    if (mqtt::is_error(ack.reason)) return;
+    // PUBREL answers only a PUBREC below 0x80 [MQTT-4.3.3-4]. One of a delivery that the earlier
+    // owner has begun is answered when that passes it on.
+    if (mqtt::is_error(ack.reason) || has_claim(session)) return;
     send_ack(slot, mqtt::PacketType::Pubrel, ack.packet_id, ReasonCode::PacketIdentifierNotFound,
              When::Now);
     return;
@@ -68,6 +73,12 @@ void Shard::on_pubcomp(std::uint32_t slot, const mqtt::AckFields& ack) {
   Connection& conn = *connections_[slot];
   Session& session = *sessions_[conn.session];
   counters_.count(PerReason::PubcompReceived, conn.is_v5(), ack.reason);
+  const Repeat* repeat = find_repeat(session, ack.packet_id);
+  if (repeat != nullptr && repeat->is_sent && repeat->entry.state == Delivery::Released) {
+    finish_repeat(session, *repeat);
+    pump(session);
+    return;
+  }
   const std::optional<std::size_t> index = session.queue.find(ack.packet_id);
   if (!index || session.queue.window()[*index].state != Delivery::Released) {
     counters_.count(PerVersion::PubcompInvalidError, conn.is_v5());

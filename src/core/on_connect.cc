@@ -347,7 +347,7 @@ void Shard::adopt(std::uint32_t slot, Session& session, const mqtt::ConnectView&
   session.clean = session.expiry_interval_s == 0;
   session.disconnected_at = {0};
   session.will_at = {0};
-  session.queue.restart();
+  restart_deliveries(session);
   session.hook_memory = {};
   session.backlog_end = session.queue.next_seq();
   session.will.reset();

@@ -13,6 +13,9 @@ void Shard::on_members(const cluster::Members& members) {
   // What was decided without this node, or could not be asked, is asked for again.
   const bool is_in_doubt =
       members.lease != members_.lease || members.has_quorum != members_.has_quorum;
+  const bool has_any_left = std::any_of(
+      members_.all.begin(), members_.all.end(),
+      [&](const cluster::Member& known) { return members.find(known.number) == nullptr; });
   members_ = members;
   const auto is_gone = [this](cluster::MemberNumber number) {
     return number == members_.self || members_.find(number) == nullptr;
@@ -42,6 +45,7 @@ void Shard::on_members(const cluster::Members& members) {
     begin_informing();
   }
   review_claims();
+  review_doubts(has_any_left);
   review_moved();
   begin_registration(is_in_doubt);
   check_informed();

@@ -65,8 +65,24 @@ bool Shard::on_publish(std::uint32_t slot, const mqtt::FrameHead& head, ByteView
     return true;
   }
 
+  const bool is_repetition = packet.qos == mqtt::Qos::ExactlyOnce && packet.dup && !is_known;
+  if (is_repetition && may_be_earlier(session, packet.packet_id)) {
+    take_doubtful(slot, packet);
+    return true;
+  }
+
   accept_publish(slot, packet, head, body);
   return true;
+}
+
+session::MessageView Shard::view_of(const mqtt::PublishView& packet) const {
+  session::MessageView view{
+      packet.topic, packet.forwardable, packet.payload, {0}, static_cast<std::uint8_t>(packet.qos),
+      packet.retain};
+  if (packet.message_expiry_interval) {
+    view.expires_at = session::expiry_time(now_.wall, *packet.message_expiry_interval);
+  }
+  return view;
 }
 
 // From here on the message is accepted. Everything that it causes on disk is in this turn's batch.
@@ -77,13 +93,8 @@ void Shard::accept_publish(std::uint32_t slot, const mqtt::PublishView& packet,
   const std::uint64_t operations = journal_.operations() + effects_.batch.count();
   const std::uint64_t awaited = awaited_sent_;
   Publication publication;
-  publication.view = {
-      packet.topic, packet.forwardable, packet.payload, {0}, static_cast<std::uint8_t>(packet.qos),
-      packet.retain};
+  publication.view = view_of(packet);
   use_received_packet(publication, packet, head, body, conn.is_v5());
-  if (packet.message_expiry_interval) {
-    publication.view.expires_at = session::expiry_time(now_.wall, *packet.message_expiry_interval);
-  }
   if (packet.retain) retain(publication, *session.mountpoint);
   publisher_ = {shard_, id_of(conn, slot)};
   const std::size_t receivers = route(publication, session.mountpoint, &session);
@@ -224,6 +235,7 @@ void Shard::on_pubrel(std::uint32_t slot, const mqtt::AckFields& ack) {
   std::vector<std::uint16_t>& ids = session.inbound_qos2;
   const auto found = std::lower_bound(ids.begin(), ids.end(), ack.packet_id);
   if (found == ids.end() || *found != ack.packet_id) {
+    if (may_be_earlier(session, ack.packet_id)) raise_doubt(session, ack.packet_id, {});
     // Unknown: already completed, or never begun. The handshake ends all the same, but not before
     // the disk knows that the identifier is free.
     send_ack(slot, mqtt::PacketType::Pubcomp, ack.packet_id, ReasonCode::PacketIdentifierNotFound,

@@ -57,6 +57,9 @@ struct RecoveredSession {
   cluster::MemberNumber to = cluster::no_member;
   std::uint64_t to_epoch = 0;
   bool is_joined = false;
+  bool has_roamed() const { return epoch != 0 || to != cluster::no_member; }
+  // The begun deliveries of an earlier owner: packet identifier, record.
+  std::vector<std::pair<std::uint16_t, std::vector<std::uint8_t>>> repeats;
 };
 
 // A frame that another shard was owed when the process ended.
@@ -76,6 +79,8 @@ struct RecoveredShard {
   std::vector<RecoveredInStream> in_streams;
   std::vector<LinkInfo> syncs;  // streams on which all that is retained is still to be sent
   std::vector<std::pair<std::uint64_t, Claim>> claims;
+  // Of all shards: each takes those of its clients.
+  std::vector<std::pair<std::string, std::vector<std::uint8_t>>> doubts;  // key, record
   std::uint64_t stamp = 0;         // higher than any that an earlier run has given
   std::vector<RecoveredRun> runs;  // of streams whose other end may not know the last run
 };

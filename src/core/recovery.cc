@@ -59,6 +59,7 @@ class Recovery {
   Scanned read_links();
   Scanned read_streams() { return streams_.read(store_, node_.corrupted); }
   Scanned read_sessions();
+  Scanned read_repeats();
   void read_page(const Row& row, const PageKey& key, RecoveredSession* session);
   Scanned read_journal();
   Scanned read_queues();
@@ -211,6 +212,26 @@ Recovery::Scanned Recovery::read_sessions() {
       return true;
     }
     last = &at->second;
+    return true;
+  });
+}
+
+Recovery::Scanned Recovery::read_repeats() {
+  std::string end(repeats_prefix);
+  ++end.back();
+  return store_.scan(Space::Meta, repeats_prefix, end, [&](const Row& row) {
+    const std::string_view key = as_text(row.key);
+    const std::optional<RepeatKey> id = parse_repeat_key(key);
+    const bool is_sound =
+        id && row.state == RowState::Value && parse_repeat(id->packet_id, row.value);
+    if (!is_sound) ++node_.corrupted;
+    const auto session = is_sound ? sessions_.find(id->session) : sessions_.end();
+    if (!session->second.has_roamed()) {
+      batch_.erase(Space::Meta, key);
+      return true;
+    }
+    session->second.repeats.emplace_back(id->packet_id,
+                                         std::vector(row.value.begin(), row.value.end()));
     return true;
   });
 }
@@ -711,7 +732,8 @@ std::size_t Recovery::home_of(const RecoveredSession& session) const {
 
 Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wanted, Rng& rng) {
   for (auto step : {&Recovery::read_links, &Recovery::read_streams, &Recovery::read_sessions,
-                    &Recovery::read_journal, &Recovery::read_queues, &Recovery::read_retained}) {
+                    &Recovery::read_repeats, &Recovery::read_journal, &Recovery::read_queues,
+                    &Recovery::read_retained}) {
     if (node_.shards.empty()) {
       const auto read = read_node(shards_wanted, rng);
       if (!read) return failure(read.error());

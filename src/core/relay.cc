@@ -55,6 +55,7 @@ void Shard::move_away(Session& session, const Owner& owner) {
   if (session.roaming == nullptr) session.roaming = std::make_unique<Roaming>();
   session.roaming->to = next.member;
   session.roaming->to_epoch = next.epoch;
+  session.roaming->begun_max = config().session.inflight_max;
   // It began on both sides of a split: the other has had its own way to everybody all the time, and
   // nobody will say so.
   const cluster::OwnerStep ours{members_.self, session.roaming->epoch};
@@ -182,6 +183,7 @@ bool Shard::has_room(cluster::MemberNumber to) {
 // with the answer.
 bool Shard::relay(Session& session, std::size_t& left) {
   if (!is_destination(session.roaming->to)) return false;
+  if (relay_repeats(session, left)) return true;
   session::OutboundQueue& queue = session.queue;
   while (!queue.empty()) {
     if (left == 0 || !has_room(session.roaming->to)) return true;
@@ -191,20 +193,18 @@ bool Shard::relay(Session& session, std::size_t& left) {
     }
     session::QueueEntry& entry = queue.window()[0];
     // The client has it, and is owed no more than the end of the exchange.
-    if (entry.state == session::Delivery::Released) {
-      finish_entry(session, 0);
-      continue;
-    }
-    if (!entry.message && !recall(session, entry)) {
+    bool is_over = entry.state == session::Delivery::Released;
+    if (!is_over && !entry.message && !recall(session, entry)) {
       request_messages(session);
       return false;
     }
-    if (session::has_expired(entry.message->expires_at(), now_.wall)) {
+    const std::uint16_t begun_as = take_begun_id(session, entry);
+    if (!is_over && session::has_expired(entry.message->expires_at(), now_.wall)) {
       count_lost(session, Plain::QueueMessageExpired);
-    } else {
-      send_entry_word(session, entry);
-      --left;
+      is_over = true;
     }
+    if (!is_over || begun_as != 0) send_entry_word(session, entry, begun_as, is_over);
+    --left;
     finish_entry(session, 0);
   }
   // What comes from an earlier owner still has to pass through here.
@@ -212,7 +212,10 @@ bool Shard::relay(Session& session, std::size_t& left) {
   return false;
 }
 
-void Shard::send_entry_word(const Session& session, const session::QueueEntry& entry) {
+// `begun_as`: the packet identifier that the client may hold it under; 0: it may not. `is_over`:
+// the client has it, or is not to get it any more.
+void Shard::send_entry_word(const Session& session, const session::QueueEntry& entry,
+                            std::uint16_t begun_as, bool is_over) {
   StreamBody word = word_to_owner(session, ClientWord::Entry);
   word.qos = entry.qos;
   word.retain = entry.retain;
@@ -220,7 +223,9 @@ void Shard::send_entry_word(const Session& session, const session::QueueEntry& e
   ByteWriter out(ids);
   for (const std::uint32_t id : entry.subscription_ids.view()) out.u32(id);
   word.subscription_ids = ids;
-  word.message = entry.message->view();
+  word.packet_id = begun_as;
+  word.is_released = is_over;
+  if (!is_over) word.message = entry.message->view();
   send_word(session.roaming->to, word);
 }
 
@@ -242,6 +247,7 @@ void Shard::end_moved(Session& session) {
   drop_subscriptions(session);
   session.durable->are_pages_torn = true;
   save_session(session);
+  send_inbound(session);
   send_word(session.roaming->to, word_to_owner(session, ClientWord::End));
 }
 
@@ -307,6 +313,15 @@ void Shard::on_word(cluster::MemberNumber member, const StreamBody& word) {
     case ClientWord::Over:
       on_claimer_word(member, word);
       return;
+    case ClientWord::Doubt:
+      on_doubt(member, word);
+      return;
+    case ClientWord::Settled:
+      settle_doubt(word.doubt, word.is_known);
+      return;
+    case ClientWord::Inbound:
+      take_earlier_inbound(word);
+      return;
   }
 }
 
@@ -335,7 +350,7 @@ void Shard::take_entry(Session& session, const StreamBody& word) {
     if (source.is_known && origin.stamp > source.joined) return;  // it came without this detour
     if (!source.is_known) source.seen = std::max(source.seen, origin.stamp);
   }
-  append_entry(session, word);
+  take_delivery(session, word);
 }
 
 void Shard::append_entry(Session& session, const StreamBody& word) {
@@ -364,7 +379,7 @@ void Shard::on_bounced(const StreamBody& word) {
   if (session == nullptr) return;
   session->roaming->is_ending = false;
   lose_owner(*session);
-  append_entry(*session, word);
+  take_delivery(*session, word);
 }
 
 // Who has it is asked for, but not at once: a member that has just started is still looking.
@@ -375,21 +390,23 @@ void Shard::lose_owner(Session& session) {
               {TimerKind::Reload, session.slot, session.created_generation});
 }
 
+// The session that has gone by that claim to that member, though this may be the first word of it.
+Session* Shard::moved_by(cluster::MemberNumber member, const StreamBody& word) {
+  if (Session* session = find_moved(word, true)) return session;
+  const std::uint32_t slot = find_session(word.mountpoint, word.client_id);
+  Session* known = slot == no_slot ? nullptr : sessions_[slot].get();
+  const bool is_that = known != nullptr && known->birth == word.birth &&
+                       (known->roaming == nullptr || known->roaming->epoch < word.epoch);
+  if (!is_that) return nullptr;
+  const std::uint64_t epoch = known->roaming == nullptr ? 0 : known->roaming->epoch;
+  move_away(*known,
+            {OwnerStatus::Elsewhere, member, word.birth, word.epoch, {{members_.self, epoch}}});
+  return find_moved(word, true);
+}
+
 // From the new owner of a session that was here.
 void Shard::on_claimer_word(cluster::MemberNumber member, const StreamBody& word) {
-  Session* session = find_moved(word, true);
-  if (session == nullptr) {  // it is news that it has moved
-    const std::uint32_t slot = find_session(word.mountpoint, word.client_id);
-    Session* known = slot == no_slot ? nullptr : sessions_[slot].get();
-    const bool is_that = known != nullptr && known->birth == word.birth &&
-                         (known->roaming == nullptr || known->roaming->epoch < word.epoch);
-    if (is_that) {
-      const std::uint64_t epoch = known->roaming == nullptr ? 0 : known->roaming->epoch;
-      move_away(*known,
-                {OwnerStatus::Elsewhere, member, word.birth, word.epoch, {{members_.self, epoch}}});
-    }
-    session = find_moved(word, true);
-  }
+  Session* session = moved_by(member, word);
   if (word.word == ClientWord::Over) {  // what waits for it is nobody's
     if (session != nullptr) end_session(*session);
     return;

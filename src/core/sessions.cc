@@ -91,6 +91,7 @@ void Shard::end_session(Session& session) {
   }
   drop_subscriptions(session);
   give_back_shares(session);
+  erase_repeats(session);
   if (session.durable != nullptr) erase_durable(session);
   const std::uint32_t slot = session.slot;
   clients_.erase(session.hash, slot);
@@ -160,7 +161,7 @@ void Shard::go_offline(Session& session, bool with_will) {
 // What an absent client's queue holds in memory shrinks to references.
 void Shard::release_memory(Session& session) {
   session::OutboundQueue& queue = session.queue;
-  queue.restart();
+  restart_deliveries(session);
   for (std::size_t i = 0; i < queue.window().size(); ++i) {
     session::QueueEntry& entry = queue.window()[i];
     if (entry.stored.chunk == 0 || !entry.message) continue;
@@ -179,12 +180,17 @@ void Shard::publish_will(Session& session) {
     counters_.count(PerVersion::PublishError, session.version == mqtt::Version::V5);
     return;
   }
+  session::MessageView view = will->message->view();
+  if (will->expiry_s) view.expires_at = session::expiry_time(now_.wall, *will->expiry_s);
+  publish_message(view, session.mountpoint);
+}
+
+// For a client that waits for no answer.
+void Shard::publish_message(const session::MessageView& view, const std::string* world) {
   Publication publication;
-  publication.view = will->message->view();
-  if (will->expiry_s)
-    publication.view.expires_at = session::expiry_time(now_.wall, *will->expiry_s);
-  if (publication.view.retain) retain(publication, *session.mountpoint);
-  route(publication, session.mountpoint, nullptr);
+  publication.view = view;
+  if (view.retain) retain(publication, *world);
+  route(publication, world, nullptr);
 }
 
 // How long a session lives on without a connection; none: for ever.
@@ -277,6 +283,12 @@ void Shard::restore_roaming(const RecoveredSession& recovered, Session& session)
   roaming.to = recovered.to;
   roaming.to_epoch = recovered.to_epoch;
   roaming.is_joined = recovered.is_joined;
+  roaming.begun_max = config().session.inflight_max;
+  for (const auto& [packet_id, record] : recovered.repeats) {
+    std::optional<Repeat> repeat = parse_repeat(packet_id, record);
+    VMQ_EXPECT(repeat.has_value());
+    roaming.repeats.push_back(std::move(*repeat));
+  }
   if (!session.has_moved()) return;
   claims_.moved.emplace(session_key(recovered.mountpoint, client_of(recovered.client_id)),
                         session.slot);
@@ -292,8 +304,7 @@ void Shard::restore(RecoveredSession& recovered) {
   session.clean = false;
   session.is_restored = true;
   session.birth = recovered.birth;
-  if (recovered.epoch != 0 || recovered.to != cluster::no_member)
-    restore_roaming(recovered, session);
+  if (recovered.has_roamed()) restore_roaming(recovered, session);
   session.has_user_name = recovered.has_user_name;
   session.user_name = std::move(recovered.user_name);
   session.expiry_interval_s = recovered.expiry_interval_s;

@@ -34,6 +34,7 @@
 #include "core/publication.h"
 #include "core/recovered.h"
 #include "core/shard_core.h"
+#include "core/shard_parts.h"
 #include "core/state.h"
 #include "core/stream_frame.h"
 #include "core/streams.h"
@@ -132,6 +133,7 @@ class Shard {
   bool check_publish(std::uint32_t slot, const mqtt::PublishView& packet);
   bool is_publish_allowed(Session& session, std::string_view topic);
   void refuse_publish(std::uint32_t slot, const mqtt::PublishView& packet, mqtt::ReasonCode reason);
+  session::MessageView view_of(const mqtt::PublishView& packet) const;
   bool has_inbound(const Session& session, std::uint16_t packet_id) const;
   void take_inbound(Session& session, std::uint16_t packet_id);
   void repeat_pubrec(std::uint32_t slot, std::uint16_t packet_id);
@@ -195,9 +197,9 @@ class Shard {
   void wait_for_disk(Session& session, std::uint64_t ticket);
   bool may_be_sent(const Session& session, std::size_t index) const;
   void expire_entry(Session& session, std::size_t index);
-  void send_entry(Session& session, std::uint32_t slot, const session::QueueEntry& entry,
-                  std::uint16_t packet_id);
-  void note_sent(Session& session, bool v5);
+  bool send_entry(std::uint32_t slot, const session::QueueEntry& entry, std::uint16_t packet_id,
+                  bool dup);
+  void note_sent(Session& session);
   // Sends what the session owes and its client can take.
   void pump(Session& session);
   void pump_queue(Session& session);
@@ -325,7 +327,37 @@ class Shard {
   void leave_claim(Session& session);
   void review_claims();
   void save_claim(std::uint64_t number, const Claim& claim);
+  static bool has_claim(const Session& session);
   void restore_claims(const RecoveredShard& recovered);
+  // what the client was in the middle of: from it (doubts.cc)
+  bool may_be_earlier(const Session& session, std::uint16_t packet_id) const;
+  void take_doubtful(std::uint32_t slot, const mqtt::PublishView& packet);
+  void raise_doubt(Session& session, std::uint16_t packet_id, session::MessageRef message);
+  void keep_doubt(std::uint64_t number, Doubt doubt, Session* session);
+  void ask_doubt(Doubt doubt, std::uint64_t number);
+  void on_doubt(cluster::MemberNumber member, const StreamBody& word);
+  void settle_doubt(std::uint64_t number, bool is_known);
+  Session* doubted_session(const Doubt& doubt);
+  void review_doubts(bool has_any_left);
+  void send_inbound(const Session& session);
+  void take_earlier_inbound(const StreamBody& word);
+  void restore_doubts(const RecoveredShard& recovered);
+  // and to it (repeats.cc)
+  std::uint16_t take_begun_id(Session& session, const session::QueueEntry& entry);
+  bool relay_repeats(Session& session, std::size_t& left);
+  void take_delivery(Session& session, const StreamBody& word);
+  bool is_in_use(const Session& session, std::uint16_t packet_id) const;
+  void keep_repeat(Session& session, const StreamBody& word);
+  void save_repeat(const Session& session, const Repeat& repeat);
+  static Repeat* find_repeat(const Session& session, std::uint16_t packet_id);
+  void finish_repeat(Session& session, const Repeat& repeat);
+  static std::size_t open_repeats(const Session& session);
+  static bool is_window_full(const Session& session, const Connection& conn);
+  bool pump_repeats(Session& session, std::uint32_t slot);
+  void release_repeat(Session& session, Repeat& repeat);
+  void on_repeat_pubrec(std::uint32_t slot, Repeat& repeat, const mqtt::AckFields& ack);
+  void restart_deliveries(Session& session);
+  void erase_repeats(Session& session);
   // and their earlier owner passes on what it has (relay.cc)
   void move_away(Session& session, const Owner& owner);
   static cluster::OwnerStep next_owner(const Session& session, const Owner& owner);
@@ -339,7 +371,8 @@ class Shard {
   void continue_relays();
   bool has_room(cluster::MemberNumber to);
   bool relay(Session& session, std::size_t& left);
-  void send_entry_word(const Session& session, const session::QueueEntry& entry);
+  void send_entry_word(const Session& session, const session::QueueEntry& entry,
+                       std::uint16_t begun_as, bool is_over);
   StreamBody word_to_owner(const Session& session, ClientWord kind) const;
   void end_moved(Session& session);
   void send_word(cluster::MemberNumber member, const StreamBody& word);
@@ -352,6 +385,7 @@ class Shard {
   Session* find_moved_beyond(const StreamBody& word);
   void on_bounced(const StreamBody& word);
   void append_entry(Session& session, const StreamBody& word);
+  Session* moved_by(cluster::MemberNumber member, const StreamBody& word);
   void on_claimer_word(cluster::MemberNumber member, const StreamBody& word);
   void await_flush(Session& session);
   void begin_flush();
@@ -433,6 +467,7 @@ class Shard {
   // The connection is gone. `will`: fire it (at once or after its delay).
   void go_offline(Session& session, bool will);
   void publish_will(Session& session);
+  void publish_message(const session::MessageView& view, const std::string* world);
   void give_back_shares(Session& session);
   void release_memory(Session& session);
   std::optional<Duration> lifetime_of(const Session& session) const;
@@ -463,7 +498,6 @@ class Shard {
   void erase_passed_blocks(Session& session);
   void write_state(Session& session);
   void shorten_window(Session& session);
-  struct PendingLoad;
   void on_block_loaded(Session& session, const PendingLoad& load, const store::Rows& rows);
   void on_messages_loaded(Session& session, const store::Rows& rows);
   void save_session(const Session& session);
@@ -590,9 +624,6 @@ class Shard {
   void with_tracer(std::uint32_t slot, Note note);
 
   // --- packets to clients (send.cc) ---
-  // Sends now; when the current turn's batch is durable and other shards have confirmed what they
-  // were sent so far; or when they have, and nothing of ours is written for it.
-  enum class When : std::uint8_t { Now, AfterBatch, AfterConfirms };
   void send_ack(std::uint32_t slot, mqtt::PacketType type, std::uint16_t packet_id,
                 mqtt::ReasonCode reason, When when);
   void send_bytes(std::uint32_t slot, ByteView bytes, When when);
@@ -687,67 +718,21 @@ class Shard {
   std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
   std::vector<ConnId> congested_;  // publishers that wait for the store
   // Packets that wait for a batch or for other shards.
-  struct Held {
-    std::uint64_t ticket = 0;
-    std::uint64_t awaited = 0;  // confirmations of other shards, counted from the start
-    ConnId conn;
-    std::string bytes;
-    bool completes_inbound = false;  // a QoS 1 or 2 publish of the client is over with it
-    std::uint64_t http = 0;          // not 0: the answer to a message over HTTP, and no packet
-  };
   Ring<Held, 4096> held_;
   // Frames of QoS 1 publishes that other shards have not confirmed, in the order they were sent.
-  struct Awaited {
-    std::uint8_t shard = 0;
-    std::uint64_t number = 0;
-  };
   Ring<Awaited, 4096> awaited_;
   std::uint64_t awaited_sent_ = 0;
   std::uint64_t awaited_confirmed_ = 0;
   // Durable sessions whose next QoS 2 message may go when a batch is durable.
-  struct Waiting {
-    std::uint64_t ticket = 0;
-    std::uint32_t session = 0;
-    std::uint64_t generation = 0;
-  };
   Ring<Waiting, 4096> waiting_;
   bool is_turn_awaited_ = false;  // by one of them: it is submitted even if it wrote nothing
-  struct Unsettled {
-    std::uint32_t session = 0;
-    SessionNumber number = 0;
-    std::uint64_t since = 0;
-  };
   Ring<Unsettled> unsettled_;
-  struct PendingLoad {
-    std::uint32_t session = 0;
-    SessionNumber number = 0;
-    std::uint64_t block = 0;  // first seq of the block asked for; or
-    bool is_block = false;
-    std::uint64_t ticket = 0;  // of the turn that asked: what was queued before is durable with it
-  };
   std::unordered_map<std::uint64_t, PendingLoad> loads_;
   std::uint64_t next_load_ = 1;
   std::unordered_map<SessionNumber, Orphan> orphans_;  // of sessions that are gone
   std::vector<std::uint64_t> lost_;
 
   // Frames to and from other shards, by shard.
-  struct Peer {
-    std::vector<std::uint8_t> out;  // frames of this turn
-    std::uint64_t next_number = 1;  // of the next owed frame
-    std::uint64_t settled = 0;      // confirmed by it
-    struct Owed {
-      std::uint64_t number = 0;
-      std::uint64_t turn = 0;
-    };
-    Ring<Owed> owed;
-    std::uint64_t applied = 0;  // frames from it up to this number are applied
-    bool applied_this_turn = false;
-    struct Confirm {
-      std::uint64_t ticket = 0;
-      std::uint64_t number = 0;
-    };
-    Ring<Confirm> confirms;  // to be sent when durable
-  };
   std::vector<Peer> peers_;
   KnownShare share_name_;
 
@@ -761,13 +746,6 @@ class Shard {
   std::unordered_map<std::uint32_t, InterestCount> interest_;  // by FilterId
   std::uint64_t interest_version_ = 0;
   std::vector<std::uint8_t> interest_changes_;  // frames of this turn
-  struct WaitingSuback {
-    std::uint64_t version = 0;
-    Instant due{0};
-    ConnId conn;
-    std::vector<std::uint8_t> bytes;
-    When when = When::Now;
-  };
   Ring<WaitingSuback> waiting_subacks_;
   // Shards that know what other members want, or need not wait for it any more.
   std::vector<bool> informed_;

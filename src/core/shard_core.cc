@@ -34,6 +34,7 @@ Shard::Shard(const ShardSetup& setup, RecoveredShard recovered)
   for (RecoveredSession& session : recovered.sessions) restore(session);
   restore_streams(recovered);
   restore_claims(recovered);
+  restore_doubts(recovered);
   resend_owed(std::move(recovered.owed), recovered.owed_turn);
   if (shard_ == 0) {
     begin_sys_rounds();

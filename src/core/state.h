@@ -14,6 +14,7 @@
 #include "core/connect_rate.h"
 #include "core/hooks.h"
 #include "core/ids.h"
+#include "core/in_doubt.h"
 #include "core/journal.h"
 #include "core/shard_core.h"
 #include "mqtt/types.h"
@@ -160,6 +161,8 @@ struct Roaming {
   std::uint64_t epoch = 0;                          // of the claim; 0: it began here
   cluster::MemberNumber from = cluster::no_member;  // its earlier owner
   std::uint64_t claim = 0;                          // in ClaimState::claims; 0: all of it has come
+  std::vector<std::uint16_t> doubted;               // packet ids of ClaimState::doubts, sorted
+  std::vector<Repeat> repeats;  // in the order in which the earlier owner sent them
   // It lives elsewhere by now: what comes here is passed on. It has another name here, so that the
   // client's session may come back before this is done (relay.cc).
   cluster::MemberNumber to = cluster::no_member;
@@ -169,6 +172,8 @@ struct Roaming {
   bool is_flushed = false;
   bool is_ending = false;  // End is on its way
   bool is_listed = false;  // in ClaimState::relaying
+  // Deliveries at QoS 2 that were begun, at most, and have not been passed on.
+  std::uint32_t begun_max = 0;
 };
 
 struct Session {

@@ -14,6 +14,8 @@ constexpr std::uint8_t unmatched_flag = 2;
 constexpr std::uint8_t share_flag = 4;
 constexpr std::uint8_t client_flag = 8;
 constexpr std::uint8_t entry_retain = 1;
+constexpr std::uint8_t entry_begun = 2;     // a packet identifier follows
+constexpr std::uint8_t entry_released = 4;  // and no message
 constexpr std::uint32_t levels_max = 0xffff;
 
 // How many numbers a frame of this kind has; none for a kind that is unknown or has other fields.
@@ -56,7 +58,55 @@ bool has_delivery(const StreamBody& body) {
 }
 
 bool has_message(const StreamBody& body) {
-  return body.word == ClientWord::None || has_delivery(body);
+  return body.word == ClientWord::None || (has_delivery(body) && !body.is_released);
+}
+
+void append_delivery(const StreamBody& body, ByteWriter& out) {
+  out.u8(body.qos);
+  out.u8(static_cast<std::uint8_t>((body.retain ? entry_retain : 0) |
+                                   (body.packet_id != 0 ? entry_begun : 0) |
+                                   (body.is_released ? entry_released : 0)));
+  if (body.packet_id != 0) out.u16(body.packet_id);
+  out.u16(static_cast<std::uint16_t>(body.subscription_ids.size() / 4));
+  out.bytes(body.subscription_ids);
+}
+
+// These: false for bytes that are none.
+bool read_delivery(ByteReader& in, StreamBody& body) {
+  body.qos = in.u8();
+  const std::uint8_t flags = in.u8();
+  body.retain = (flags & entry_retain) != 0;
+  body.is_released = (flags & entry_released) != 0;
+  const bool is_begun = (flags & entry_begun) != 0;
+  if (is_begun) body.packet_id = in.u16();
+  body.subscription_ids = in.bytes(std::size_t{in.u16()} * 4);
+  for (std::size_t at = 0; at < body.subscription_ids.size(); at += 4) {
+    const std::uint32_t id = load_be32(body.subscription_ids.data() + at);
+    if (id == 0 || id > topic::Subscriber::subscription_identifier_max) return false;
+  }
+  if (!in.ok() || (flags & ~(entry_retain | entry_begun | entry_released)) != 0) return false;
+  if (is_begun) return body.qos == 2 && body.packet_id != 0;
+  return (body.qos == 1 || body.qos == 2) && !body.is_released;
+}
+
+bool read_doubt(ByteReader& in, StreamBody& body) {
+  body.asker = in.u16();
+  body.doubt = in.u64();
+  if (body.word == ClientWord::Doubt) {
+    body.packet_id = in.u16();
+    return in.ok() && body.asker != 0 && body.packet_id != 0;
+  }
+  const std::uint8_t answer = in.u8();
+  body.is_known = answer == 1;
+  return in.ok() && body.asker != 0 && answer <= 1;
+}
+
+bool read_inbound(ByteReader& in, StreamBody& body) {
+  body.packet_ids = in.bytes(std::size_t{in.u16()} * 2);
+  for (std::size_t at = 0; at < body.packet_ids.size(); at += 2) {
+    if (load_be16(body.packet_ids.data() + at) == 0) return false;
+  }
+  return in.ok();
 }
 
 void append_word(const StreamBody& body, ByteWriter& out) {
@@ -64,32 +114,40 @@ void append_word(const StreamBody& body, ByteWriter& out) {
   out.text16(body.client_id);
   out.u64(body.birth);
   out.u64(body.epoch);
-  if (!has_delivery(body)) return;
-  out.u8(body.qos);
-  out.u8(body.retain ? entry_retain : 0);
-  out.u16(static_cast<std::uint16_t>(body.subscription_ids.size() / 4));
-  out.bytes(body.subscription_ids);
+  if (has_delivery(body)) append_delivery(body, out);
+  if (body.word == ClientWord::Doubt || body.word == ClientWord::Settled) {
+    out.u16(body.asker);
+    out.u64(body.doubt);
+  }
+  if (body.word == ClientWord::Doubt) out.u16(body.packet_id);
+  if (body.word == ClientWord::Settled) out.u8(body.is_known ? 1 : 0);
+  if (body.word == ClientWord::Inbound) {
+    out.u16(static_cast<std::uint16_t>(body.packet_ids.size() / 2));
+    out.bytes(body.packet_ids);
+  }
 }
 
 // False: it is none.
 bool read_word(ByteReader& in, StreamBody& body) {
   const std::uint8_t word = in.u8();
-  if (word == 0 || word > static_cast<std::uint8_t>(ClientWord::Unknown)) return false;
+  if (word == 0 || word > static_cast<std::uint8_t>(ClientWord::Inbound)) return false;
   body.word = static_cast<ClientWord>(word);
   body.client_id = in.text16();
   body.birth = in.u64();
   body.epoch = in.u64();
   if (body.client_id.empty() || body.client_id.find('\0') != std::string_view::npos) return false;
-  if (!has_delivery(body)) return in.ok();
-  body.qos = in.u8();
-  const std::uint8_t flags = in.u8();
-  body.retain = (flags & entry_retain) != 0;
-  body.subscription_ids = in.bytes(std::size_t{in.u16()} * 4);
-  for (std::size_t at = 0; at < body.subscription_ids.size(); at += 4) {
-    const std::uint32_t id = load_be32(body.subscription_ids.data() + at);
-    if (id == 0 || id > topic::Subscriber::subscription_identifier_max) return false;
+  switch (body.word) {
+    case ClientWord::Entry:
+    case ClientWord::Bounced:
+      return read_delivery(in, body);
+    case ClientWord::Doubt:
+    case ClientWord::Settled:
+      return read_doubt(in, body);
+    case ClientWord::Inbound:
+      return read_inbound(in, body);
+    default:
+      return in.ok();
   }
-  return in.ok() && (body.qos == 1 || body.qos == 2) && (flags & ~entry_retain) == 0;
 }
 
 }  // namespace

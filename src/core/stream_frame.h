@@ -61,15 +61,18 @@ struct InterestFrame {
 // What two members say to each other of one client's session, which has gone from one to the other.
 // On the wire and on disk: values never change.
 enum class ClientWord : std::uint8_t {
-  None = 0,     // an ordinary message, for everybody
-  Entry = 1,    // to its owner: one of its messages
-  End = 2,      // to its owner: there are no more
-  Joined = 3,   // to its earlier owner: what is published from now on comes without it
-  Over = 4,     // to its earlier owner: it has ended, and what waits for it is nobody's
-  Bounced = 5,  // back: an Entry for a session that is not known
-  Ended = 6,    // back: End has come, and with it what was bounced
-  Knock = 7,    // to its owner: what waited for it is here
-  Unknown = 8,  // back: of a Knock for a session that is not known
+  None = 0,      // an ordinary message, for everybody
+  Entry = 1,     // to its owner: one of its messages
+  End = 2,       // to its owner: there are no more
+  Joined = 3,    // to its earlier owner: what is published from now on comes without it
+  Over = 4,      // to its earlier owner: it has ended, and what waits for it is nobody's
+  Bounced = 5,   // back: an Entry for a session that is not known
+  Ended = 6,     // back: End has come, and with it what was bounced
+  Knock = 7,     // to its owner: what waited for it is here
+  Unknown = 8,   // back: of a Knock for a session that is not known
+  Doubt = 9,     // to its earlier owner: has it taken the publish with that packet identifier?
+  Settled = 10,  // to who doubted: it has, or has not
+  Inbound = 11,  // to its owner: publishes at QoS 2 that were taken and not released
 };
 
 // What a Publish carries, and what is kept until it is confirmed.
@@ -90,8 +93,16 @@ struct StreamBody {
   // Of an Entry: its delivery.
   std::uint8_t qos = 0;
   bool retain = false;
-  ByteView subscription_ids;     // u32 each
-  session::MessageView message;  // of None and Entry
+  ByteView subscription_ids;  // u32 each
+  bool is_released = false;   // the client has it: there is no message
+  // Of a Doubt; of an Entry that the client may have been sent. 0: of none.
+  std::uint16_t packet_id = 0;
+  ByteView packet_ids;  // of Inbound: u16 each
+  // Of Doubt and Settled: who doubted, and which of its doubts.
+  std::uint16_t asker = 0;  // cluster::MemberNumber
+  std::uint64_t doubt = 0;
+  bool is_known = false;         // of Settled: it has taken it
+  session::MessageView message;  // of None, and of an Entry that is not released
 };
 
 inline constexpr std::size_t stream_head_size = 5;

@@ -43,6 +43,12 @@ StreamRecovery::Scanned StreamRecovery::read(store::Store& store, std::uint64_t&
     return claim.has_value();
   });
   if (!scanned) return scanned;
+  scanned = scan(doubts_prefix, [&](std::string_view key, ByteView value) {
+    if (!parse_doubt(key, value)) return false;
+    doubts_.emplace_back(key, std::vector(value.begin(), value.end()));
+    return true;
+  });
+  if (!scanned) return scanned;
   scanned = scan(stamps_prefix, [&](std::string_view key, ByteView value) {
     const std::optional<std::uint64_t> stamp = parse_stamp(key, value);
     stamp_ = std::max(stamp_, stamp.value_or(0));
@@ -65,6 +71,7 @@ void StreamRecovery::place(std::vector<RecoveredShard>& shards) {
   // A shard keeps those that its sessions name: with another number of shards they have moved.
   for (RecoveredShard& shard : shards) {
     shard.claims = claims_;
+    shard.doubts = doubts_;
     shard.stamp = stamp_;
   }
   for (const LinkInfo& link : syncs_) of(link.shard).syncs.push_back(link);

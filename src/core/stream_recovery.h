@@ -30,6 +30,7 @@ class StreamRecovery {
   std::vector<RecoveredRun> runs_;
   std::vector<LinkInfo> syncs_;
   std::vector<std::pair<std::uint64_t, Claim>> claims_;
+  std::vector<std::pair<std::string, std::vector<std::uint8_t>>> doubts_;  // key, record
   std::uint64_t stamp_ = 0;
 };
 

@@ -97,7 +97,7 @@ void Shard::retry(Session& session) {
   const session::QueueEntry& first = queue.window().front();
   const std::uint32_t age_ms = static_cast<std::uint32_t>(now_.instant.ms) - first.sent_at_ms;
   if (milliseconds(age_ms) < config().session.retry_interval) return;
-  queue.restart();
+  restart_deliveries(session);
   pump(session);
 }
 

@@ -196,6 +196,132 @@ TEST_F(ClaimsStage, a_member_that_only_slept_gives_up_what_was_claimed) {
   EXPECT_EQ(sessions_at(1), 0u);
 }
 
+TEST_F(ClaimsStage, a_publish_that_only_the_earlier_owner_knows_of_is_published_once) {
+  Client& reader = online("reader", 0);
+  subscribe(reader, "t", 2);
+  Client& publisher = durable("publisher", 1);
+  publisher.answers = false;
+  publisher.publish("t", "taken", 2, false, 1);
+  run();
+  publisher.publish("t", "lost on the way", 2, false, 2);
+  die(1);
+  join(publisher, 2);
+  EXPECT_TRUE(publisher.session_present);
+  publisher.acks.clear();
+  publisher.publish("t", "taken", 2, false, 1, true);
+  publisher.publish("t", "lost on the way", 2, false, 2, true);
+  run();
+  ASSERT_THAT(publisher.acks, SizeIs(2));
+  EXPECT_EQ(publisher.acks[1].reason, mqtt::ReasonCode::Success);
+  EXPECT_THAT(payloads(reader), ElementsAre("taken"));
+  // What the new owner keeps of it survives that one's crash.
+  crash(2, store::CrashKind::MachineLosesAll);
+  swarm.start(2, now);
+  run();
+  rise(1);
+  EXPECT_THAT(payloads(reader), ElementsAre("taken", "lost on the way"));
+  join(publisher, 2);
+  publisher.answers = true;
+  publisher.send_ack(mqtt::PacketType::Pubrel, 1);
+  publisher.send_ack(mqtt::PacketType::Pubrel, 2);
+  run();
+  publisher.publish("t", "later", 2, false, 1);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("taken", "lost on the way", "later"));
+  EXPECT_EQ(sessions_at(1), 0u);
+}
+
+TEST_F(ClaimsStage, a_publish_in_doubt_is_published_when_the_earlier_owner_has_left_for_good) {
+  Client& reader = online("reader", 0);
+  subscribe(reader, "t", 2);
+  Client& publisher = durable("publisher", 1);
+  die(1);
+  join(publisher, 2);
+  publisher.publish("t", "lost on the way", 2, false, 7, true);
+  run();
+  EXPECT_THAT(reader.received, IsEmpty());
+  swarm.host(1).has_left = true;
+  swarm.tell_members(now);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("lost on the way"));
+}
+
+TEST_F(ClaimsStage, an_identifier_that_the_client_has_released_is_not_taken_for_the_earlier_one) {
+  Client& reader = online("reader", 0);
+  subscribe(reader, "t", 2);
+  Client& publisher = durable("publisher", 1);
+  publisher.answers = false;
+  publisher.publish("t", "first", 2, false, 1);
+  run();
+  die(1);
+  join(publisher, 2);
+  publisher.send_ack(mqtt::PacketType::Pubrel, 1);
+  run();
+  // Another message under the same identifier, whose first copy was lost on the way.
+  publisher.publish("t", "second", 2, false, 1, true);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("first", "second"));
+  rise(1);
+  EXPECT_THAT(payloads(reader), ElementsAre("first", "second"));
+  EXPECT_EQ(sessions_at(1), 0u);
+}
+
+TEST_F(ClaimsStage, a_client_that_comes_back_after_the_merge_repeats_nothing) {
+  Client& reader = online("reader", 0);
+  subscribe(reader, "t", 2);
+  Client& publisher = durable("publisher", 1);
+  publisher.answers = false;
+  publisher.publish("t", "first", 2, false, 1);
+  run();
+  die(1);
+  rise(1);
+  EXPECT_EQ(sessions_at(1), 0u);
+  join(publisher, 2);
+  EXPECT_TRUE(publisher.session_present);
+  publisher.publish("t", "first", 2, false, 1, true);
+  run();
+  EXPECT_THAT(payloads(reader), ElementsAre("first"));
+}
+
+TEST_F(ClaimsStage, a_delivery_that_was_begun_is_ended_under_its_own_identifier) {
+  Client& reader = durable("reader", 1);
+  reader.answers = false;
+  subscribe(reader, "t", 2);
+  Client& publisher = online("publisher", 0);
+  publish(publisher, 0, 4, 2);
+  ASSERT_THAT(reader.received, SizeIs(4));
+  reader.send_ack(mqtt::PacketType::Pubrec, reader.received[0].packet_id);
+  run();
+  reader.send_ack(mqtt::PacketType::Pubrec, reader.received[1].packet_id);  // lost on the way
+  die(1);
+  reader.answers = true;
+  join(reader, 0);
+  publish(publisher, 4, 10, 2);
+  EXPECT_EQ(sorted(reader), numbers(0, 10));
+  const auto owner = static_cast<std::size_t>(swarm.owner_of("reader")) - 1;
+  reader.answers = false;
+  rise(1);
+  reader.cut();
+  run();
+  // What came from the earlier owner is on the new one's disk.
+  crash(owner, store::CrashKind::MachineLosesAll);
+  swarm.start(owner, now);
+  run();
+  reader.answers = true;
+  join(reader, 0);
+  Client& again = online("again", 0);
+  publish(again, 10, 20, 2);
+  EXPECT_EQ(sorted(reader), numbers(0, 20));
+  EXPECT_EQ(sessions_at(1), 0u);
+  // Nothing is left over: the client is sent nothing when it comes again.
+  reader.cut();
+  run();
+  reader.acks.clear();
+  join(reader, 2);
+  EXPECT_EQ(sorted(reader), numbers(0, 20));
+  EXPECT_THAT(reader.acks, IsEmpty());
+}
+
 TEST_F(ClaimsStage, the_will_of_a_client_is_published_once) {
   Client& watcher = online("watcher", 0);
   subscribe(watcher, "will", 1);
