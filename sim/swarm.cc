@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "base/expect.h"
 
@@ -32,7 +33,7 @@ cluster::Members Swarm::members_for(std::size_t index) const {
     cluster::Member member;
     member.number = static_cast<cluster::MemberNumber>(i + 1);
     member.name = "n" + std::to_string(i + 1) + "@sim";
-    member.shards = hosts_[i].options.shards;
+    member.shards = hosts_[i].shards != 0 ? hosts_[i].shards : hosts_[i].options.shards;
     member.is_up = !hosts_[i].is_lapsed;
     members.all.push_back(std::move(member));
   }
@@ -44,15 +45,15 @@ void Swarm::start(std::size_t index, Now now) {
   const Now there = now_at(index, now);
   host.node = std::make_unique<Node>(host.options, *host.store, there);
   VMQ_EXPECT(host.node->recovered().corrupted == 0);
+  const std::uint8_t shards_before = std::exchange(host.shards, host.node->shard_count());
   // A lone node is never told.
   if (hosts_.size() == 1) return;
   // What it had claimed before its disk knew of it.
   for (const auto& [name, owned] : owners_) {
     if (owned.owner == index + 1 && !owned.record.empty()) give(name, owned);
   }
-  if (host.is_lapsed) {
-    host.is_lapsed = false;
-    ++host.leases;
+  if (host.is_lapsed || host.shards != shards_before) {
+    if (std::exchange(host.is_lapsed, false)) ++host.leases;
     tell_members(now, is_together_);
     return;
   }

@@ -27,6 +27,8 @@ struct Host {
   std::uint64_t leases = 1;  // the cluster has given it
   bool is_lapsed = false;
   bool has_left = false;  // it is no member any more
+  // That it has come up with: what it was told to have, unless its disk still owes something.
+  std::uint8_t shards = 0;
 };
 
 class Swarm {

@@ -555,8 +555,11 @@ void Shard::review_moved() {
       ask_owner(session);
       continue;
     }
-    // Of an earlier run of the process.
-    if (session.roaming->is_joined && session.roaming->flush == 0) await_flush(session);
+    if (std::exchange(session.roaming->is_restored, false)) {
+      // That run may have ended when it was about to look for another owner.
+      send_word(session.roaming->to, word_to_owner(session, ClientWord::Knock));
+      if (session.roaming->is_joined) await_flush(session);
+    }
     note_relay(session);
   }
 }

@@ -283,6 +283,7 @@ void Shard::restore_roaming(const RecoveredSession& recovered, Session& session)
   roaming.to = recovered.to;
   roaming.to_epoch = recovered.to_epoch;
   roaming.is_joined = recovered.is_joined;
+  roaming.is_restored = true;
   roaming.begun_max = config().session.inflight_max;
   for (const auto& [packet_id, record] : recovered.repeats) {
     std::optional<Repeat> repeat = parse_repeat(packet_id, record);

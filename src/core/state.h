@@ -170,8 +170,9 @@ struct Roaming {
   bool is_joined = false;   // what is published from now on gets there without us
   std::uint64_t flush = 0;  // the round after which nothing is on its way to us any more
   bool is_flushed = false;
-  bool is_ending = false;  // End is on its way
-  bool is_listed = false;  // in ClaimState::relaying
+  bool is_ending = false;    // End is on its way
+  bool is_restored = false;  // nobody there was told in this run that it is here
+  bool is_listed = false;    // in ClaimState::relaying
   // Deliveries at QoS 2 that were begun, at most, and have not been passed on.
   std::uint32_t begun_max = 0;
 };
