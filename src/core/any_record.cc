@@ -38,6 +38,7 @@ std::string text_of(const session::QueueEntry& entry) {
   std::string text =
       fmt::format("at={}/{} qos={}", numbered(entry.stored.chunk), entry.stored.index, entry.qos);
   if (entry.retain) text += " retain";
+  if (entry.by_share) text += " by_share";
   for (std::uint32_t id : entry.subscription_ids.view()) text += fmt::format(" id={}", id);
   return text;
 }
@@ -291,6 +292,7 @@ bool take_stream_publish(ByteView fields, AnyRecord& record) {
   if (body->qos != 0) text += fmt::format(" qos={}{}", body->qos, body->retain ? " retain" : "");
   if (body->packet_id != 0) text += fmt::format(" packet_id={}", body->packet_id);
   if (body->is_released) text += " released";
+  if (body->by_share) text += " by_share";
   if (body->asker != 0) text += fmt::format(" asker={} doubt={}", body->asker, body->doubt);
   if (body->is_known) text += " known";
   for (std::size_t at = 0; at < body->packet_ids.size(); at += 2) {

@@ -40,12 +40,16 @@ void Shard::deliver(Publication& publication, std::span<const Target> same_sessi
     deliver_qos0(publication, session, retain, ids.view());
     return;
   }
-  if (session.roaming != nullptr && comes_through_earlier_owner(session, publication.view.origin)) {
+  // Where a share group's message goes was decided by who took it: it comes this way only.
+  const std::uint32_t share = same_session.front().share;
+  if (share == 0 && session.roaming != nullptr &&
+      comes_through_earlier_owner(session, publication.view.origin)) {
     return;
   }
   session::QueueEntry entry;
   entry.subscription_ids = std::move(ids);
-  entry.share = same_session.front().share;
+  entry.share = share;
+  entry.by_share = share != 0;
   entry.qos = qos;
   entry.retain = retain;
   enqueue(publication, session, std::move(entry));

@@ -31,13 +31,15 @@ bool read_queued(ByteReader& in, session::QueueEntry& entry) {
   const std::uint8_t flags = in.u8();
   entry.qos = flags & queued_qos_mask;
   entry.retain = (flags & queued_retain) != 0;
+  entry.by_share = (flags & queued_by_share) != 0;
   const std::uint16_t ids = in.u16();
   for (std::uint16_t i = 0; i < ids && in.ok(); ++i) {
     const std::uint32_t id = in.u32();
     if (id == 0 || id > subscription_id_max) return false;
     entry.subscription_ids.add(id);
   }
-  if (!in.ok() || (flags & ~(queued_qos_mask | queued_retain)) != 0) return false;
+  constexpr int known = queued_qos_mask | queued_retain | queued_by_share;
+  if (!in.ok() || (flags & ~known) != 0) return false;
   return (entry.qos == 1 || entry.qos == 2) && is_shard_number(entry.stored.chunk);
 }
 
@@ -45,7 +47,8 @@ void write_queued(const session::QueueEntry& entry, std::vector<std::uint8_t>& t
   ByteWriter out(to);
   out.u64(entry.stored.chunk);
   out.u16(entry.stored.index);
-  out.u8(static_cast<std::uint8_t>(entry.qos | (entry.retain ? queued_retain : 0)));
+  out.u8(static_cast<std::uint8_t>(entry.qos | (entry.retain ? queued_retain : 0) |
+                                   (entry.by_share ? queued_by_share : 0)));
   const std::span<const std::uint32_t> ids = entry.subscription_ids.view();
   out.u16(static_cast<std::uint16_t>(ids.size()));
   for (std::uint32_t id : ids) out.u32(id);

@@ -63,6 +63,7 @@ struct JournalEntry {
 // Flags of Enqueued and of a block's entries.
 inline constexpr std::uint8_t queued_qos_mask = 3;
 inline constexpr std::uint8_t queued_retain = 4;
+inline constexpr std::uint8_t queued_by_share = 8;
 
 class ByteReader;
 

@@ -219,6 +219,7 @@ void Shard::send_entry_word(const Session& session, const session::QueueEntry& e
   StreamBody word = word_to_owner(session, ClientWord::Entry);
   word.qos = entry.qos;
   word.retain = entry.retain;
+  word.by_share = entry.by_share;
   std::vector<std::uint8_t> ids;
   ByteWriter out(ids);
   for (const std::uint32_t id : entry.subscription_ids.view()) out.u32(id);
@@ -344,7 +345,7 @@ Session* Shard::find_claimed(const StreamBody& word) {
 
 void Shard::take_entry(Session& session, const StreamBody& word) {
   const session::Origin& origin = word.message.origin;
-  if (session.roaming != nullptr && session.roaming->claim != 0 && origin.is_known()) {
+  if (has_claim(session) && origin.is_known() && !word.by_share) {
     Claim::Source& source =
         claims_.claims.at(session.roaming->claim).sources[source_of(origin.member, origin.shard)];
     if (source.is_known && origin.stamp > source.joined) return;  // it came without this detour
@@ -364,6 +365,7 @@ void Shard::append_entry(Session& session, const StreamBody& word) {
   session::QueueEntry entry;
   entry.qos = word.qos;
   entry.retain = word.retain;
+  entry.by_share = word.by_share;
   for (std::size_t at = 0; at < word.subscription_ids.size(); at += 4) {
     entry.subscription_ids.add(load_be32(word.subscription_ids.data() + at));
   }

@@ -16,6 +16,7 @@ constexpr std::uint8_t client_flag = 8;
 constexpr std::uint8_t entry_retain = 1;
 constexpr std::uint8_t entry_begun = 2;     // a packet identifier follows
 constexpr std::uint8_t entry_released = 4;  // and no message
+constexpr std::uint8_t entry_by_share = 8;
 constexpr std::uint32_t levels_max = 0xffff;
 
 // How many numbers a frame of this kind has; none for a kind that is unknown or has other fields.
@@ -63,9 +64,9 @@ bool has_message(const StreamBody& body) {
 
 void append_delivery(const StreamBody& body, ByteWriter& out) {
   out.u8(body.qos);
-  out.u8(static_cast<std::uint8_t>((body.retain ? entry_retain : 0) |
-                                   (body.packet_id != 0 ? entry_begun : 0) |
-                                   (body.is_released ? entry_released : 0)));
+  out.u8(static_cast<std::uint8_t>(
+      (body.retain ? entry_retain : 0) | (body.packet_id != 0 ? entry_begun : 0) |
+      (body.is_released ? entry_released : 0) | (body.by_share ? entry_by_share : 0)));
   if (body.packet_id != 0) out.u16(body.packet_id);
   out.u16(static_cast<std::uint16_t>(body.subscription_ids.size() / 4));
   out.bytes(body.subscription_ids);
@@ -77,6 +78,7 @@ bool read_delivery(ByteReader& in, StreamBody& body) {
   const std::uint8_t flags = in.u8();
   body.retain = (flags & entry_retain) != 0;
   body.is_released = (flags & entry_released) != 0;
+  body.by_share = (flags & entry_by_share) != 0;
   const bool is_begun = (flags & entry_begun) != 0;
   if (is_begun) body.packet_id = in.u16();
   body.subscription_ids = in.bytes(std::size_t{in.u16()} * 4);
@@ -84,7 +86,8 @@ bool read_delivery(ByteReader& in, StreamBody& body) {
     const std::uint32_t id = load_be32(body.subscription_ids.data() + at);
     if (id == 0 || id > topic::Subscriber::subscription_identifier_max) return false;
   }
-  if (!in.ok() || (flags & ~(entry_retain | entry_begun | entry_released)) != 0) return false;
+  constexpr int known = entry_retain | entry_begun | entry_released | entry_by_share;
+  if (!in.ok() || (flags & ~known) != 0) return false;
   if (is_begun) return body.qos == 2 && body.packet_id != 0;
   return (body.qos == 1 || body.qos == 2) && !body.is_released;
 }

@@ -95,6 +95,7 @@ struct StreamBody {
   bool retain = false;
   ByteView subscription_ids;  // u32 each
   bool is_released = false;   // the client has it: there is no message
+  bool by_share = false;      // session::QueueEntry's
   // Of a Doubt; of an Entry that the client may have been sent. 0: of none.
   std::uint16_t packet_id = 0;
   ByteView packet_ids;  // of Inbound: u16 each

@@ -81,7 +81,8 @@ struct QueueEntry {
   SubscriptionIds subscription_ids;
   std::uint32_t sent_at_ms = 0;  // low bits of the instant: enough for an age of 49 days
   bool retain = false;
-  bool loading = false;  // its bytes were asked for
+  bool loading = false;   // its bytes were asked for
+  bool by_share = false;  // it came through a share subscription, whichever that was
 };
 static_assert(sizeof(QueueEntry) == 48);
 

@@ -322,6 +322,28 @@ TEST_F(ClaimsStage, a_delivery_that_was_begun_is_ended_under_its_own_identifier)
   EXPECT_THAT(reader.acks, IsEmpty());
 }
 
+// A share group's message goes one way only, which is the way that its source has chosen.
+TEST_F(ClaimsStage, what_a_share_group_was_given_reaches_it_by_the_earlier_owner_too) {
+  Client& member = durable("member", 1);
+  subscribe(member, "$share/g/t", 2);
+  member.cut();
+  run();
+  Client& publisher = online("publisher", 0);
+  split_off(1);
+  publish(publisher, 0, 20, 2);
+  swarm.lapse(1, now);
+  run();
+  publish(publisher, 20, 60, 2);
+  join(member, 2);
+  EXPECT_LT(member.received.size(), 60u);
+  swarm.host(1).is_lapsed = false;
+  ++swarm.host(1).leases;
+  swarm.tell_members(now);
+  swarm.heal();
+  run();
+  EXPECT_EQ(sorted(member), numbers(0, 60));
+}
+
 TEST_F(ClaimsStage, the_will_of_a_client_is_published_once) {
   Client& watcher = online("watcher", 0);
   subscribe(watcher, "will", 1);
