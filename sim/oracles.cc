@@ -453,7 +453,8 @@ void Oracles::judge_live(std::size_t client, std::uint64_t connection, const Eve
     return fail("ghost: " + name + " got " + text_of(id) + " above the QoS of its subscription");
   }
   const bool first = !session.seen.contains(id);
-  if (first && !event.message.dup && message.expired_ms != 0 &&
+  // Through a tunnel it may have been on its way for long.
+  if (first && !event.message.dup && message.expired_ms != 0 && !has_lapsed(home_of(client)) &&
       unread_since_ms > message.expired_ms + slack_ms + cluster_.skew_ms) {
     return fail("ghost: " + name + " got " + text_of(id) + " after it had expired");
   }
@@ -492,7 +493,7 @@ void Oracles::judge_copies(Session& session, std::size_t client, std::uint64_t c
   // Whether its client has it, or its broker had taken it, only the disk of the host that is gone
   // could say.
   if ((!exact && has_lapsed(home_of(client))) || ((message.is_rewritten || message.facts.is_will) &&
-                                      has_lapsed(home_of(message.facts.publisher)))) {
+                                                  has_lapsed(home_of(message.facts.publisher)))) {
     return;
   }
   if (exact) {

@@ -123,8 +123,27 @@ void Shard::settle_doubt(std::uint64_t number, bool is_known) {
   }
   if (!doubt.message) return;
   claims_.doubted_bytes -= doubt.message->footprint();
-  if (is_known || session::has_expired(doubt.message->expires_at(), now_.wall)) return;
-  publish_message(doubt.message->view(), mountpoint(doubt.mountpoint));
+  if (!is_known) publish_late(doubt.message->view(), mountpoint(doubt.mountpoint), number >> 8);
+}
+
+// `taken`: the stamp of the turn that took it. What was retained after that stays.
+void Shard::publish_late(const session::MessageView& view, const std::string* world,
+                         std::uint64_t taken) {
+  if (view.retain) {
+    Publication update;
+    update.view = view;
+    update.mountpoint = world;
+    update.stamp = taken;
+    update.updates_retained = true;
+    retain_from_member(update, *world);
+    for (const auto& stream : out_streams_) {
+      if (stream->shard == shard_) deliver_member(update, *stream, false, true, {});
+    }
+  }
+  if (session::has_expired(view.expires_at, now_.wall)) return;
+  Publication publication;
+  publication.view = view;
+  route(publication, world, nullptr);
 }
 
 // Whose publish it is, if that has not ended since.

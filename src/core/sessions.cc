@@ -182,15 +182,10 @@ void Shard::publish_will(Session& session) {
   }
   session::MessageView view = will->message->view();
   if (will->expiry_s) view.expires_at = session::expiry_time(now_.wall, *will->expiry_s);
-  publish_message(view, session.mountpoint);
-}
-
-// For a client that waits for no answer.
-void Shard::publish_message(const session::MessageView& view, const std::string* world) {
   Publication publication;
   publication.view = view;
-  if (view.retain) retain(publication, *world);
-  route(publication, world, nullptr);
+  if (view.retain) retain(publication, *session.mountpoint);
+  route(publication, session.mountpoint, nullptr);
 }
 
 // How long a session lives on without a connection; none: for ever.

@@ -337,6 +337,8 @@ class Shard {
   void ask_doubt(Doubt doubt, std::uint64_t number);
   void on_doubt(cluster::MemberNumber member, const StreamBody& word);
   void settle_doubt(std::uint64_t number, bool is_known);
+  void publish_late(const session::MessageView& view, const std::string* world,
+                    std::uint64_t taken);
   Session* doubted_session(const Doubt& doubt);
   void review_doubts(bool has_any_left);
   void send_inbound(const Session& session);
@@ -467,7 +469,6 @@ class Shard {
   // The connection is gone. `will`: fire it (at once or after its delay).
   void go_offline(Session& session, bool will);
   void publish_will(Session& session);
-  void publish_message(const session::MessageView& view, const std::string* world);
   void give_back_shares(Session& session);
   void release_memory(Session& session);
   std::optional<Duration> lifetime_of(const Session& session) const;

@@ -246,6 +246,26 @@ TEST_F(ClaimsStage, a_publish_in_doubt_is_published_when_the_earlier_owner_has_l
   EXPECT_THAT(payloads(reader), ElementsAre("lost on the way"));
 }
 
+TEST_F(ClaimsStage, a_late_publish_does_not_replace_what_was_retained_after_it) {
+  Client& publisher = durable("publisher", 1);
+  die(1);
+  join(publisher, 2);
+  publisher.publish("t", "earlier", 2, true, 7, true);
+  publisher.publish("u", "only one", 2, true, 8, true);
+  run();
+  pass(seconds(1));
+  Client& other = online("other", 0);
+  other.publish("t", "later", 1, true);
+  run();
+  rise(1);
+  for (std::size_t host = 0; host < hosts; ++host) {
+    Client& reader = online("reader" + std::to_string(host), host);
+    subscribe(reader, "t", 1);
+    subscribe(reader, "u", 1);
+    EXPECT_THAT(payloads(reader), ElementsAre("later", "only one"));
+  }
+}
+
 TEST_F(ClaimsStage, an_identifier_that_the_client_has_released_is_not_taken_for_the_earlier_one) {
   Client& reader = online("reader", 0);
   subscribe(reader, "t", 2);
