@@ -228,10 +228,11 @@ void Owners::on_look(Jobs::iterator job, Request& looked, bool is_up, Told& told
 void Owners::on_done(Jobs::iterator job, Request& done, Revision revision, Told& told) {
   OwnerValue& value = done.value;
   const Task::Kind kind = job->second.front().kind;
-  if (kind == Task::Kind::Release) {
+  if (value.owner == no_member) {  // it is gone
     forget(job->first);
     return end(job);
   }
+  if (first_written_ == revision_absent) first_written_ = revision;
   remember(job->first, {revision, value.birth, value.epoch, value.earlier});
   if (kind == Task::Kind::Record) return answer(job, true, told);
   if (kind == Task::Kind::Claim) return tell_claimed(job, value, told);

@@ -85,10 +85,15 @@ class Owners {
               std::string record);
 
   // Looks at all keys. Sessions with a record whose owner is not up are shared out among the
-  // members that are up, and this member claims its part. The first sweep, and one after a sweep
+  // members that are up, and this member claims its part. Keys without one, of an owner that is no
+  // member any more, are taken out. The first sweep, and one after a sweep
   // that was cut off, tells of the sessions that it has already too. One that is asked for during
   // another begins after it.
   void sweep();
+  // From now on a sweep takes out own keys without a record that were last written before this
+  // process wrote any: of sessions that ended with an earlier process. Every session that it went
+  // on with has been asked for by then. False: it has written none yet.
+  bool drop_unused();
   // Nobody can be asked any more. The next sweep begins from the start.
   void stop_sweep();
   bool is_sweeping() const { return is_sweeping_; }
@@ -173,6 +178,7 @@ class Owners {
   void read_news(const News& news);
   void consider(const Change& change);
   bool is_wanted(const std::string& key, const OwnerValue& value) const;
+  bool is_unused(const std::string& key, const OwnerValue& value, Revision revision) const;
   void begin_claims(Told& told);
   void on_claim(Jobs::iterator job, std::optional<OwnerValue> found, Revision revision);
   bool has_been_used(const CasAnswer& conflict) const;
@@ -197,9 +203,11 @@ class Owners {
 
   bool is_sweeping_ = false;
   bool sweeps_again_ = false;
-  bool tells_own_ = true;    // the next sweep tells of own keys too
-  bool is_telling_ = false;  // this one does
-  bool has_left_ = false;    // a session that should be claimed has not been
+  bool tells_own_ = true;                     // the next sweep tells of own keys too
+  bool is_telling_ = false;                   // this one does
+  Revision first_written_ = revision_absent;  // by this process
+  bool drops_unused_ = false;
+  bool has_left_ = false;  // a session that should be claimed has not been
   bool holds_claims_ = false;
   std::uint64_t scan_id_ = 0;
   bool is_scan_over_ = false;

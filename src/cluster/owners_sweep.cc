@@ -38,6 +38,11 @@ void Owners::sweep() {
   metadata_.scan(scan_id_, std::string(owners_prefix));
 }
 
+bool Owners::drop_unused() {
+  drops_unused_ = first_written_ != revision_absent;
+  return drops_unused_;
+}
+
 void Owners::stop_sweep() {
   // What is under way may be done without anybody hearing of it.
   leave_claims();
@@ -66,9 +71,13 @@ void Owners::read_news(const News& news) {
 void Owners::consider(const Change& change) {
   const std::optional<OwnerValue> value =
       change.value ? parse_owner_value(*change.value) : std::nullopt;
-  if (!value || value->record.empty() || !parse_owner_key(change.key)) return;
+  if (!value || !parse_owner_key(change.key)) return;
   const bool is_own = value->owner == members_.self;
-  if (is_own ? !is_telling_ : !is_wanted(change.key, *value)) return;
+  const bool has_record = !value->record.empty();
+  const bool is_meant = !has_record ? is_unused(change.key, *value, change.revision)
+                        : is_own    ? is_telling_
+                                    : is_wanted(change.key, *value);
+  if (!is_meant) return;
   Found found{change.key, std::nullopt, change.revision};
   if (found_bytes_ < found_bytes_max) {
     found.value = change.value;
@@ -80,6 +89,12 @@ void Owners::consider(const Change& change) {
 bool Owners::is_wanted(const std::string& key, const OwnerValue& value) const {
   const bool is_spared = std::find(spared_.begin(), spared_.end(), value.owner) != spared_.end();
   return !is_up(value.owner) && !is_spared && choose(members_, key) == members_.self;
+}
+
+// Of a value without a record: the session ended with the process that had it.
+bool Owners::is_unused(const std::string& key, const OwnerValue& value, Revision revision) const {
+  if (value.owner == members_.self) return drops_unused_ && revision < first_written_;
+  return members_.find(value.owner) == nullptr && choose(members_, key) == members_.self;
 }
 
 void Owners::begin_claims(Told& told) {
@@ -107,7 +122,11 @@ void Owners::end_sweep() {
 }
 
 void Owners::on_claim(Jobs::iterator job, std::optional<OwnerValue> found, Revision revision) {
-  if (!found || found->record.empty()) return end(job);
+  if (!found) return end(job);
+  if (found->record.empty()) {
+    if (!is_unused(job->first, *found, revision)) return end(job);
+    return compare_and_swap(job->first, revision, std::nullopt);
+  }
   if (found->owner == members_.self) return compare_and_swap(job->first, revision, found);
   if (!is_wanted(job->first, *found)) return end(job);
   look_at_owner(job, *std::move(found), revision);

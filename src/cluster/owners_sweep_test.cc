@@ -247,5 +247,55 @@ TEST_F(OwnersSweepTest, large_records_do_not_fill_the_memory) {
   }
 }
 
+TEST_F(OwnersSweepTest, keys_of_clients_that_an_earlier_process_had_are_taken_out) {
+  write(to_text(OwnerKey{"", "old"}), to_text(OwnerValue{1, 77}));
+  write(to_text(OwnerKey{"", "kept"}), to_text(OwnerValue{1, 78, 0, {}, "record"}));
+  write(to_text(OwnerKey{"", "back"}), to_text(OwnerValue{1, 79}));
+  write(to_text(OwnerKey{"", "other's"}), to_text(OwnerValue{2, 80}));
+  EXPECT_FALSE(nodes[0]->owners.drop_unused());
+  sweep(0);
+  run_sweeps();
+  EXPECT_TRUE(value_of("old"));  // perhaps it is still being asked for
+  EXPECT_EQ(ask(0, "new"), here(1));
+  EXPECT_EQ(ask(0, "back"), here(1));
+  EXPECT_TRUE(nodes[0]->owners.drop_unused());
+  sweep(0);
+  run_sweeps();
+  EXPECT_FALSE(value_of("old"));
+  EXPECT_TRUE(value_of("kept"));
+  EXPECT_TRUE(value_of("back"));
+  EXPECT_TRUE(value_of("new"));
+  EXPECT_TRUE(value_of("other's"));
+  EXPECT_EQ(nodes[0]->owners.job_count(), 0u);
+}
+
+TEST_F(OwnersSweepTest, keys_without_a_record_of_a_member_that_has_left_are_taken_out) {
+  for (int i = 0; i < 100; ++i) {
+    write(to_text(OwnerKey{"", std::to_string(i)}), to_text(OwnerValue{9, 77}));
+  }
+  write(to_text(OwnerKey{"", "away"}), to_text(OwnerValue{3, 77}));
+  tell({true, true, false});
+  sweep(0);
+  sweep(1);
+  run_sweeps();
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(value_of(std::to_string(i))) << i;
+  EXPECT_TRUE(value_of("away"));
+  EXPECT_TRUE(claimed(0).empty());
+}
+
+// The client has come back while the sweep was at its key.
+TEST_F(OwnersSweepTest, a_key_that_is_used_again_is_not_taken_out) {
+  write(to_text(OwnerKey{"", "a"}), to_text(OwnerValue{9, 77}));
+  sweep(0);
+  sweep(1);
+  nodes[2]->owners.ask(7, "", "a");
+  run_sweeps();
+  run();
+  ASSERT_EQ(nodes[2]->answers.size(), 1u);
+  EXPECT_EQ(nodes[2]->answers.front().owner, here(3));
+  ASSERT_TRUE(value_of("a"));
+  EXPECT_EQ(value_of("a")->owner, 3);
+}
+
 }  // namespace
 }  // namespace vmq::cluster

@@ -132,6 +132,15 @@ bool ClusterRun::end_patience(Instant at) {
   return spared_count_ < before;
 }
 
+// Once, when all sessions that this process has found on its disk have surely been asked for.
+void ClusterRun::clean_keys(Instant at) {
+  if (is_cleaned_) return;
+  if (!cleaning_due_) cleaning_due_ = at + claim_patience;
+  if (at < *cleaning_due_ || !owners_->drop_unused()) return;
+  is_cleaned_ = true;
+  owners_->sweep();
+}
+
 // Without the majority nobody knows who has a client, and whoever asks is told so at once. What a
 // member had that is gone is claimed as soon as that is seen.
 void ClusterRun::open_desk(bool is_new, Instant at) {
@@ -145,6 +154,7 @@ void ClusterRun::open_desk(bool is_new, Instant at) {
     served_ = members;
   }
   if (serves && is_desk_open_ && end_patience(at)) owners_->sweep();
+  if (serves && is_desk_open_) clean_keys(at);
   if (serves && is_desk_open_ && at >= retry_due_) {
     retry_due_ = at + retry_pause;
     owners_->retry();

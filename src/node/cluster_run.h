@@ -79,6 +79,7 @@ class ClusterRun {
   void note_absent(Instant at);
   void spare_absent(Instant at);
   bool end_patience(Instant at);
+  void clean_keys(Instant at);
   void serve_desk(const cluster::Answers& answers);
   void tell_lease();
   void begin_key_change(KeyChange change);
@@ -104,6 +105,8 @@ class ClusterRun {
   bool is_desk_open_ = false;
   cluster::Members served_;  // as the owners know them
   Instant retry_due_{0};
+  std::optional<Instant> cleaning_due_;  // of keys of an earlier process
+  bool is_cleaned_ = false;
   std::map<cluster::MemberNumber, Instant> absent_;  // since when
   std::size_t spared_count_ = 0;
   Instant etcd_due_{0};
