@@ -121,7 +121,7 @@ void Node::turn(std::uint8_t index, Now now, const TurnLimits& limits) {
     core.on_owner(shard.owners.front().first, shard.owners.front().second);
   }
   for (; !shard.recorded.empty(); shard.recorded.pop_front()) {
-    core.on_owner_recorded(shard.recorded.front(), true);
+    core.on_owner_recorded(shard.recorded.front().first, shard.recorded.front().second);
   }
   for (; !shard.claimed.empty(); shard.claimed.pop_front()) {
     const ShardState::Claimed& claimed = shard.claimed.front();

@@ -93,8 +93,8 @@ class Node {
   void answer_owner(std::uint8_t shard, core::AskId ask, core::Owner owner) {
     shards_[shard].owners.emplace_back(ask, owner);
   }
-  void answer_record(std::uint8_t shard, std::uint64_t tag) {
-    shards_[shard].recorded.push_back(tag);
+  void answer_record(std::uint8_t shard, std::uint64_t tag, bool is_known) {
+    shards_[shard].recorded.emplace_back(tag, is_known);
   }
   // To the client's home shard.
   void claim(const std::string& mountpoint, const std::string& client_id, core::Owner owner);
@@ -137,7 +137,7 @@ class Node {
     std::deque<std::pair<std::uint8_t, std::vector<std::uint8_t>>> frames;
     std::deque<core::Ask> asks;
     std::deque<std::pair<core::AskId, core::Owner>> owners;
-    std::deque<std::uint64_t> recorded;
+    std::deque<std::pair<std::uint64_t, bool>> recorded;
     struct Claimed {
       std::string mountpoint;
       std::string client_id;

@@ -135,8 +135,11 @@ void Swarm::tell_owners() {
     for (; !node->owner_records.empty(); node->owner_records.pop_front()) {
       auto& [shard, told] = node->owner_records.front();
       const auto found = owners_.find({told.mountpoint, told.client_id});
-      if (found != owners_.end() && found->second.owner == self) found->second.record = told.record;
-      node->answer_record(shard, told.tag);
+      const bool is_kept = records_refused_ == 0;
+      if (!is_kept) --records_refused_;
+      const bool is_own = found != owners_.end() && found->second.owner == self;
+      if (is_kept && is_own) found->second.record = told.record;
+      node->answer_record(shard, told.tag, is_kept);
     }
     for (; !node->owner_asks.empty(); node->owner_asks.pop_front()) {
       const auto& [shard, ask] = node->owner_asks.front();

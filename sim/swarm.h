@@ -53,6 +53,8 @@ class Swarm {
   void lapse(std::size_t index, Now now);
   // Answers what nodes ask about the owners of clients. Who is asked knows everything at once.
   void tell_owners();
+  // What nodes tell of their sessions cannot be kept, this many times.
+  void refuse_records(int times) { records_refused_ = times; }
   // The member that has this client's session; no_member: none.
   cluster::MemberNumber owner_of(const std::string& client_id) const;
   // Turns of all nodes, steps of all disks and all cables until nothing moves at this time.
@@ -83,6 +85,7 @@ class Swarm {
 
   std::map<ClientName, Owned> owners_;
   std::uint64_t last_epoch_ = 0;
+  int records_refused_ = 0;
 };
 
 }  // namespace vmq::sim

@@ -8,9 +8,10 @@
 //   SUBSCRIBE  SUBACK 0x87 for each filter   SUBACK 0x80 for each
 //   UNSUBSCR.  UNSUBACK 0x83 for each        the connection is closed
 //
-// QoS 0 is dropped, and so are wills. Who has to be told and cannot be is cut off, so that it tries
-// again elsewhere [MQTT-3.3.5-2]; the codes are those that clients of VerneMQ know, where it has
-// any. Clients that are there stay; what is queued for them and comes from other members goes on.
+// QoS 0 is dropped; wills wait until the node may take messages again. Who has to be told and
+// cannot be is cut off, so that it tries again elsewhere [MQTT-3.3.5-2]; the codes are those that
+// clients of VerneMQ know, where it has any. Clients that are there stay; what is queued for them
+// and comes from other members goes on.
 #pragma once
 
 #include <cstddef>

@@ -276,7 +276,8 @@ void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connec
   }
   // A timer that is due in this very turn must not lose to the reconnect.
   if (existing != no_slot && meet_deadlines(*sessions_[existing])) existing = no_slot;
-  if (existing != no_slot && connect.clean_start) {  // [MQTT-3.1.4-4]
+  // [MQTT-3.1.4-4]. A clean one that is still there has only its will left.
+  if (existing != no_slot && (connect.clean_start || sessions_[existing]->clean)) {
     if (sessions_[existing]->will_at.ms != 0) publish_will(*sessions_[existing]);
     end_session(*sessions_[existing]);
     existing = no_slot;

@@ -15,6 +15,8 @@ namespace {
 // Above it a session is not told of, and waits on this member's disk while this member is away.
 constexpr std::size_t record_bytes_max = std::size_t{256} << 10;
 constexpr std::size_t subscriptions_told_max = 8192;
+// What the cluster could not be told.
+constexpr Duration told_again_after = seconds(5);
 
 }  // namespace
 
@@ -82,7 +84,11 @@ void Shard::on_owner_recorded(std::uint64_t tag, bool is_known) {
   Session* session = sessions_[told.session].get();
   if (session != nullptr && session->created_generation == told.generation) {
     session->record_tag = 0;
-    if (!is_known) session->record_hash = 0;
+    if (!is_known) {
+      session->record_hash = 0;
+      timers_.add(now_.instant + told_again_after,
+                  {TimerKind::Reload, session->slot, session->created_generation});
+    }
   }
   release_subacks();
 }

@@ -136,13 +136,13 @@ void Shard::go_offline(Session& session, bool with_will) {
     delay = std::min(delay, session.expiry_interval_s);
     const std::optional<Duration> cap = config().session.last_will_delay_max;
     if (cap) delay = static_cast<std::uint32_t>(std::min<std::int64_t>(delay, cap->ms / 1000));
-    if (delay == 0) {
+    if (delay == 0 && !is_will_held(session)) {
       publish_will(session);
     } else {
       session.will_at = now_.wall + seconds(delay);
     }
   }
-  if (session.clean) {
+  if (session.clean && !is_will_held(session)) {
     end_session(session);
     return;
   }
@@ -170,6 +170,12 @@ void Shard::release_memory(Session& session) {
     entry.loading = false;
   }
   session.inbound_qos2.shrink_to_fit();
+}
+
+// Without the majority of its cluster a node may not publish it. It waits for that, and its session
+// with it.
+bool Shard::is_will_held(const Session& session) const {
+  return session.will != nullptr && !may_take_publish_now(*this);
 }
 
 void Shard::publish_will(Session& session) {
@@ -212,7 +218,8 @@ void Shard::arm(Session& session) {
     due = due ? std::min(*due, end) : end;
   }
   if (!due) return;
-  const Duration least = is_owner_open(session) ? seconds(1) : milliseconds(1);
+  const bool waits = is_owner_open(session) || is_will_held(session);
+  const Duration least = waits ? seconds(1) : milliseconds(1);
   const Instant at = now_.instant + std::max(*due - now_.wall, least);
   if (session.timer_at.ms != 0 && session.timer_at <= at) return;
   session.timer_at = at;

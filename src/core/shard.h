@@ -468,6 +468,7 @@ class Shard {
   void drop_subscriptions(Session& session);
   // The connection is gone. `will`: fire it (at once or after its delay).
   void go_offline(Session& session, bool will);
+  bool is_will_held(const Session& session) const;
   void publish_will(Session& session);
   void give_back_shares(Session& session);
   void release_memory(Session& session);

@@ -107,6 +107,7 @@ void Shard::on_session_timer(const Timer& timer) {
   if (timer.kind == TimerKind::Reload) {
     const bool is_lost = session->has_moved() && session->roaming->to == cluster::nobody;
     if (is_lost) ask_owner(*session);
+    if (session->record_hash == 0) note_record(*session);
     pump(*session);
     return;
   }
@@ -162,7 +163,7 @@ void Shard::sweep_timers() {
 
 // Of a session without a connection: publishes its will and ends it when it is time.
 bool Shard::meet_deadlines(Session& session) {
-  if (is_owner_open(session)) return false;
+  if (is_owner_open(session) || is_will_held(session)) return false;
   const std::optional<Duration> life = lifetime_of(session);
   const bool is_over = life && session.disconnected_at + *life <= now_.wall;
   const bool is_will_due = session.will_at.ms != 0 && (is_over || session.will_at <= now_.wall);

@@ -69,6 +69,18 @@ TEST_F(ClaimsStage, a_session_of_a_member_that_is_gone_goes_on_collecting) {
   EXPECT_EQ(sorted(reader), numbers(0, 10));
 }
 
+TEST_F(ClaimsStage, what_the_cluster_could_not_be_told_is_told_again) {
+  swarm.refuse_records(100);
+  Client& reader = durable("reader", 1);
+  subscribe(reader, "t", 1);
+  EXPECT_THAT(reader.subacks, SizeIs(1));
+  swarm.refuse_records(0);
+  pass(seconds(6));
+  die(1);
+  join(reader, 0);
+  EXPECT_TRUE(reader.session_present);
+}
+
 TEST_F(ClaimsStage, what_waited_with_the_earlier_owner_comes_when_that_is_back) {
   Client& reader = durable("reader", 1);
   subscribe(reader, "t", 2);

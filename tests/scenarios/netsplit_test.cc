@@ -171,7 +171,7 @@ TEST_P(Netsplit, nobody_loses_a_subscription) {
   EXPECT_EQ(counted(core::PerVersion::UnsubscribeError, false), 1u);
 }
 
-TEST_P(Netsplit, a_will_is_not_published) {
+TEST_P(Netsplit, a_will_waits_for_the_majority) {
   Client& taker = online("taker");
   taker.subscribe("gone", 1);
   run();
@@ -186,9 +186,33 @@ TEST_P(Netsplit, a_will_is_not_published) {
     set_quorum(has_quorum);
     dying.cut();
     run();
-    EXPECT_EQ(taker.received.size(), has_quorum ? 1u : 0u);
+    EXPECT_EQ(taker.received.size(), has_quorum ? 2u : 0u);
     set_quorum(true);
+    pass(seconds(2));
+    EXPECT_EQ(taker.received.size(), has_quorum ? 2u : 1u);
   }
+}
+
+// Of a clean session nothing but the will is left.
+TEST_P(Netsplit, a_client_that_comes_again_before_its_will_was_published_begins_anew) {
+  allow({.allow_register = true});
+  Client& taker = online("taker");
+  taker.subscribe("gone", 1);
+  run();
+  Client& dying = client("dying");
+  mqtt::ConnectView fields = dying.connect_fields();
+  fields.clean_start = false;
+  fields.will = mqtt::WillView{};
+  fields.will->topic = "gone";
+  dying.connect(*node, fields);
+  run();
+  set_quorum(false);
+  dying.cut();
+  run();
+  dying.connect(*node, dying.connect_fields());
+  run();
+  EXPECT_FALSE(dying.session_present);
+  EXPECT_TRUE(taker.received.empty());
 }
 
 TEST_P(Netsplit, a_node_whose_lease_is_over_takes_nothing_though_it_knows_of_no_split) {
