@@ -147,12 +147,12 @@ bool Shard::is_sending_interest() const {
   });
 }
 
-// Whether every member that can be reached knows what this shard wanted at that version. One whose
-// connection is there and has not said what it has is about to.
+// Whether every member that is up knows what this shard wanted at that version. One whose link is
+// away, or has not said what it has, is about to.
 bool Shard::is_interest_known(std::uint64_t version) const {
   return std::all_of(out_streams_.begin(), out_streams_.end(), [&](const auto& stream) {
-    if (stream->shard != shard_ || !stream->conn.is_valid()) return true;
-    if (!stream->is_open) return false;
+    if (stream->shard != shard_) return true;
+    if (!stream->is_open) return !stream->conn.is_valid() && !is_member_up(stream->member);
     // The mark of a snapshot says nothing of what it has passed already.
     return !stream->is_snapshot_due && stream->interest_known >= version;
   });

@@ -411,6 +411,28 @@ TEST_F(ClusterStage, clients_do_not_wait_for_ever_for_a_member_that_cannot_be_re
   EXPECT_EQ(publisher.connack, mqtt::ReasonCode::Success);
 }
 
+TEST_F(ClusterStage, a_suback_waits_for_members_whose_link_is_away_but_not_for_ever) {
+  Client& one = online("one", 0);
+  crash(1);
+  one.subscribe("t", 1);
+  run();
+  EXPECT_TRUE(one.subacks.empty());
+  swarm.start(1, now);
+  run();
+  EXPECT_EQ(one.subacks.size(), 1u);
+  crash(1);
+  one.subscribe("u", 1);
+  run();
+  EXPECT_EQ(one.subacks.size(), 1u);
+  pass(seconds(3));
+  EXPECT_EQ(one.subacks.size(), 2u);
+  // One that is known to be gone is not waited for.
+  swarm.lapse(1, now);
+  one.subscribe("v", 1);
+  run();
+  EXPECT_EQ(one.subacks.size(), 3u);
+}
+
 TEST_F(ClusterStage, members_that_part_owe_each_other_nothing) {
   Client& reader = durable("reader", 1);
   subscribe(reader, "t", 1);
