@@ -237,7 +237,7 @@ void Shard::leave_claim(Session& session) {
   sessions.pop_back();
   if (!sessions.empty() || number == claims_.gathering) return;
   claims_.claims.erase(number);
-  effects_.batch.erase(store::Space::Meta, claim_key(number));
+  effects_.batch.erase(store::Space::Meta, claim_key({number, shard_}));
 }
 
 // The members have changed: nothing comes from one that has left.
@@ -264,7 +264,7 @@ void Shard::review_claims() {
 void Shard::save_claim(std::uint64_t number, const Claim& claim) {
   record_.clear();
   write_claim(claim, record_);
-  effects_.batch.put(store::Space::Meta, claim_key(number), record_);
+  effects_.batch.put(store::Space::Meta, claim_key({number, shard_}), record_);
 }
 
 void Shard::restore_claims(const RecoveredShard& recovered) {

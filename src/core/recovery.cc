@@ -753,7 +753,7 @@ Result<RecoveredNode, store::StoreError> Recovery::run(std::uint8_t shards_wante
   for (auto& [number, session] : sessions_) {
     node_.shards[home_of(session)].sessions.push_back(std::move(session));
   }
-  streams_.place(node_.shards);
+  streams_.place(node_.shards, batch_);
   const auto written = write();
   if (!written) return failure(written.error());
   node_.first_ticket = tickets_ + 1;

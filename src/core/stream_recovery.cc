@@ -1,6 +1,7 @@
 #include "core/stream_recovery.h"
 
 #include <algorithm>
+#include <set>
 
 namespace vmq::core {
 
@@ -38,8 +39,8 @@ StreamRecovery::Scanned StreamRecovery::read(store::Store& store, std::uint64_t&
   });
   if (!scanned) return scanned;
   scanned = scan(claims_prefix, [&](std::string_view key, ByteView value) {
-    std::optional<std::pair<std::uint64_t, Claim>> claim = parse_claim(key, value);
-    if (claim) claims_.push_back(std::move(*claim));
+    std::optional<std::pair<ClaimId, Claim>> claim = parse_claim(key, value);
+    if (claim) claims_.insert(std::move(*claim));
     return claim.has_value();
   });
   if (!scanned) return scanned;
@@ -62,19 +63,41 @@ StreamRecovery::Scanned StreamRecovery::read(store::Store& store, std::uint64_t&
   });
 }
 
-void StreamRecovery::place(std::vector<RecoveredShard>& shards) {
+void StreamRecovery::place(std::vector<RecoveredShard>& shards, store::Batch& batch) {
   const auto of = [&](std::uint8_t shard) -> RecoveredShard& {
     return shards[shard % shards.size()];
   };
   for (auto& [id, stream] : in_streams_) of(stream.shard).in_streams.push_back(std::move(stream));
   for (const RecoveredRun& run : runs_) of(run.shard).runs.push_back(run);
-  // A shard keeps those that its sessions name: with another number of shards they have moved.
   for (RecoveredShard& shard : shards) {
-    shard.claims = claims_;
     shard.doubts = doubts_;
     shard.stamp = stamp_;
   }
+  place_claims(shards, batch);
   for (const LinkInfo& link : syncs_) of(link.shard).syncs.push_back(link);
+}
+
+// Each shard gets those that its sessions name, and what nobody names goes.
+void StreamRecovery::place_claims(std::vector<RecoveredShard>& shards, store::Batch& batch) {
+  std::set<ClaimId> used;
+  for (std::size_t shard = 0; shard < shards.size(); ++shard) {
+    for (const RecoveredSession& session : shards[shard].sessions) {
+      const ClaimId id{session.claim, static_cast<std::uint8_t>(shard)};
+      if (session.claim == 0 || !used.insert(id).second) continue;
+      auto known = claims_.find(id);
+      if (known == claims_.end()) {  // these sessions had another home
+        known = claims_.lower_bound({id.number, 0});
+        if (known == claims_.end() || known->first.number != id.number) continue;
+        std::vector<std::uint8_t> record;
+        write_claim(known->second, record);
+        batch.put(store::Space::Meta, claim_key(id), record);
+      }
+      shards[shard].claims.emplace_back(id.number, known->second);
+    }
+  }
+  for (const auto& [id, claim] : claims_) {
+    if (!used.contains(id)) batch.erase(store::Space::Meta, claim_key(id));
+  }
 }
 
 }  // namespace vmq::core

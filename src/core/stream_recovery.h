@@ -23,13 +23,16 @@ class StreamRecovery {
   // True: another member has sent something, and may send more.
   bool has_members() const { return !in_streams_.empty(); }
   // Gives each shard its streams: that of the stream's number, where there are as many.
-  void place(std::vector<RecoveredShard>& shards);
+  // Adds to `batch` what changes on disk by that.
+  void place(std::vector<RecoveredShard>& shards, store::Batch& batch);
 
  private:
+  void place_claims(std::vector<RecoveredShard>& shards, store::Batch& batch);
+
   std::map<std::pair<cluster::MemberNumber, std::uint8_t>, RecoveredInStream> in_streams_;
   std::vector<RecoveredRun> runs_;
   std::vector<LinkInfo> syncs_;
-  std::vector<std::pair<std::uint64_t, Claim>> claims_;
+  std::map<ClaimId, Claim> claims_;
   std::vector<std::pair<std::string, std::vector<std::uint8_t>>> doubts_;  // key, record
   std::uint64_t stamp_ = 0;
 };

@@ -74,10 +74,23 @@ std::optional<std::uint64_t> parse_stamp(std::string_view key, ByteView value) {
   return stamp;
 }
 
-std::string claim_key(std::uint64_t number) {
-  std::uint8_t bytes[8];
-  store_be64(bytes, number);
-  return std::string(claims_prefix) + std::string(as_text({bytes, sizeof bytes}));
+std::string claim_key(const ClaimId& id) {
+  std::uint8_t bytes[9];
+  store_be64(bytes, id.number);
+  bytes[8] = id.shard;
+  const bool is_makers = id.shard == static_cast<std::uint8_t>(id.number);
+  return std::string(claims_prefix) + std::string(as_text({bytes, is_makers ? 8u : 9u}));
+}
+
+std::optional<ClaimId> parse_claim_key(std::string_view key) {
+  if (!key.starts_with(claims_prefix)) return std::nullopt;
+  ByteReader in(as_bytes(key.substr(claims_prefix.size())));
+  ClaimId id;
+  id.number = in.u64();
+  id.shard = static_cast<std::uint8_t>(id.number);
+  if (in.rest().size() == 1) id.shard = in.u8();
+  if (!in.ok() || id.number == 0 || claim_key(id) != key) return std::nullopt;
+  return id;
 }
 
 void write_claim(const Claim& claim, std::vector<std::uint8_t>& to) {
@@ -91,12 +104,10 @@ void write_claim(const Claim& claim, std::vector<std::uint8_t>& to) {
   }
 }
 
-std::optional<std::pair<std::uint64_t, Claim>> parse_claim(std::string_view key, ByteView value) {
-  if (!key.starts_with(claims_prefix) || key.size() != claims_prefix.size() + 8) {
-    return std::nullopt;
-  }
-  std::pair<std::uint64_t, Claim> parsed;
-  parsed.first = load_be64(as_bytes(key).data() + claims_prefix.size());
+std::optional<std::pair<ClaimId, Claim>> parse_claim(std::string_view key, ByteView value) {
+  const std::optional<ClaimId> id = parse_claim_key(key);
+  if (!id) return std::nullopt;
+  std::pair<ClaimId, Claim> parsed{*id, {}};
   Claim& claim = parsed.second;
   ByteReader in(value);
   if (in.u8() != format) return std::nullopt;
@@ -107,7 +118,7 @@ std::optional<std::pair<std::uint64_t, Claim>> parse_claim(std::string_view key,
     source.joined = in.u64();
     if (!is_counter(source.joined)) return std::nullopt;
   }
-  if (!in.ok() || claim.from == cluster::no_member || parsed.first == 0) return std::nullopt;
+  if (!in.ok() || claim.from == cluster::no_member) return std::nullopt;
   return parsed;
 }
 

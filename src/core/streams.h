@@ -2,6 +2,7 @@
 // stream is: docs/formats/stream-frames.md; how it works: out_stream.cc, in_stream.cc, interest.cc.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -144,10 +145,18 @@ std::string stamp_key(std::uint8_t shard);
 // Nothing for bytes that are none.
 std::optional<std::uint64_t> parse_stamp(std::string_view key, ByteView value);
 inline constexpr std::string_view claims_prefix = "claim/";
-std::string claim_key(std::uint64_t number);
+// A claim belongs to the shard that made it. With another number of shards its sessions may be
+// spread: each shard that has some of them keeps it for itself.
+struct ClaimId {
+  std::uint64_t number = 0;
+  std::uint8_t shard = 0;
+  friend auto operator<=>(const ClaimId&, const ClaimId&) = default;
+};
+std::string claim_key(const ClaimId& id);
 void write_claim(const Claim& claim, std::vector<std::uint8_t>& to);
-// Nothing for bytes that are none.
-std::optional<std::pair<std::uint64_t, Claim>> parse_claim(std::string_view key, ByteView value);
+// These: nothing for bytes that are none.
+std::optional<ClaimId> parse_claim_key(std::string_view key);
+std::optional<std::pair<ClaimId, Claim>> parse_claim(std::string_view key, ByteView value);
 inline constexpr std::string_view syncs_prefix = "stream/sync/";
 std::string sync_key(cluster::MemberNumber member, std::uint8_t shard);
 // Nothing for bytes that are none.
