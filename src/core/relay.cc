@@ -30,17 +30,17 @@ constexpr std::size_t relayed_per_turn = 4096;
 // The cluster says that the client's session lives on another member: this one, or one that has
 // begun since this one ended for everybody else.
 void Shard::move_away(Session& session, const Owner& owner) {
-  const bool is_obsolete = session.birth != 0 && owner.birth != session.birth;
+  const bool is_over = is_obsolete(session, owner.birth);
   session.is_owned = false;
   session.will.reset();
   session.will_at = {0};
   session.record_hash = 0;
   if (session.is_online()) {
-    const bool is_over = session.clean;
+    const bool is_clean = session.clean;
     disconnect(session.conn.slot(), mqtt::ReasonCode::SessionTakenOver);
-    if (is_over) return;
+    if (is_clean) return;
   }
-  if (session.durable == nullptr || is_obsolete) {
+  if (session.durable == nullptr || is_over) {
     end_session(session);
     return;
   }
@@ -65,6 +65,11 @@ void Shard::move_away(Session& session, const Owner& owner) {
   save_session(session);
   note_relay(session);
   send_word(next.member, word_to_owner(session, ClientWord::Knock));
+}
+
+// Whether the session has ended for everybody else, by the birth that the cluster knows.
+bool Shard::is_obsolete(const Session& session, std::uint64_t birth) {
+  return session.birth != 0 && birth != session.birth;
 }
 
 // Who claimed it from here, though another may have claimed it from that one since.
@@ -125,9 +130,15 @@ Session* Shard::find_moved_beyond(const StreamBody& word) {
 void Shard::redirect_moved(std::string_view mountpoint_text, std::string_view client_id,
                            const Owner& owner) {
   const auto [begin, end] = claims_.moved.equal_range(session_key(mountpoint_text, client_id));
-  for (auto at = begin; at != end; ++at) {
-    Session& session = *sessions_[at->second];
+  std::vector<std::uint32_t> slots;
+  for (auto at = begin; at != end; ++at) slots.push_back(at->second);
+  for (const std::uint32_t slot : slots) {
+    Session& session = *sessions_[slot];
     if (is_destination(session.roaming->to)) continue;
+    if (is_obsolete(session, owner.birth)) {
+      end_session(session);
+      continue;
+    }
     const cluster::OwnerStep next = next_owner(session, owner);
     session.roaming->to = next.member;
     erase_record(session);
@@ -338,7 +349,8 @@ Session* Shard::find_claimed(const StreamBody& word) {
   if (slot != no_slot) {
     Session* session = sessions_[slot].get();
     const std::uint64_t epoch = session->roaming == nullptr ? 0 : session->roaming->epoch;
-    if (epoch == word.epoch) return session;
+    const bool is_other = word.birth != 0 && is_obsolete(*session, word.birth);
+    if (epoch == word.epoch && !is_other) return session;
   }
   return find_moved(word, false);
 }

@@ -387,6 +387,7 @@ class Shard {
   Session* find_moved_beyond(const StreamBody& word);
   void on_bounced(const StreamBody& word);
   void append_entry(Session& session, const StreamBody& word);
+  static bool is_obsolete(const Session& session, std::uint64_t birth);
   Session* moved_by(cluster::MemberNumber member, const StreamBody& word);
   void on_claimer_word(cluster::MemberNumber member, const StreamBody& word);
   void await_flush(Session& session);
