@@ -283,7 +283,8 @@ def number_of(payload):
 class Count:
     """What became of a load that has settled."""
 
-    def __init__(self, load):
+    def __init__(self, load, keeps_order=True):
+        self.keeps_order = keeps_order
         self.faults = [fault for client in load.clients for fault in client.faults]
         self.acknowledged = sum(len(p.promised) for p in load.publishers)
         self.refused = sum((c.refusals for c in load.clients), Counter())
@@ -317,7 +318,7 @@ class Count:
             self.repeated += extra
         wrong = [pair for pair in zip(first, first[1:]) if pair[0] > pair[1]]
         self.disordered += len(wrong)
-        if wrong:
+        if wrong and self.keeps_order:
             self.faults.append(where + f"out of order: {wrong[:5]}")
         ghosts = [n for n in numbers if n >= publisher.sent]
         if ghosts:

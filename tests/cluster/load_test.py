@@ -43,6 +43,10 @@ class CountTest(unittest.TestCase):
         self.assertEqual(count.disordered, 1)
         self.assertIn("out of order: [(2, 1)]", count.faults[0])
 
+    def test_where_order_is_not_promised_it_is_counted_only(self):
+        count = load.Count(held(received=[0, 2, 1] + list(range(3, 9))), keeps_order=False)
+        self.assertEqual((count.faults, count.disordered), ([], 1))
+
     def test_a_repetition_of_old_ones_is_not_out_of_order(self):
         count = load.Count(held(1, 1, received=[0, 1, 2, 1, 2] + list(range(3, 9))))
         self.assertEqual((count.faults, count.repeated), ([], 2))
