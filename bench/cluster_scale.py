@@ -1,10 +1,15 @@
-"""What a cluster of three bears at once: rows `storm` and `routes` of bench/cluster."""
+"""What a cluster of three bears: rows `storm`, `routes` and `failover` of bench/cluster."""
 
 import json
 import os
 import re
+import signal
+import socket
+import ssl
+import statistics
 import subprocess
 import time
+import urllib.request
 
 PATIENCE = 300
 
@@ -149,4 +154,63 @@ def routes(options, nodes):
         load.wait()
 
 
-SCALE = {"storm": storm, "routes": routes}
+def leads_etcd(node):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    folder = os.path.join(node.folder, "data/etcd")
+    context.load_cert_chain(f"{folder}/node.pem", f"{folder}/node.key")
+    request = urllib.request.Request(
+        f"https://127.0.0.1:{node.etcd_client}/v3/maintenance/status", data=b"{}")
+    with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+        status = json.load(answer)
+    return status["leader"] == status["header"]["member_id"]
+
+
+def open_session(node, client_id):
+    """A connection with the persistent session of that client, or None if it is refused."""
+    variable = b"\0\4MQTT\4\0" + b"\0\0" + len(client_id).to_bytes(2, "big") + client_id
+    connection = socket.create_connection(("127.0.0.1", node.mqtt), 5)
+    connection.settimeout(10)
+    connection.sendall(bytes([0x10, len(variable)]) + variable)
+    answer = connection.recv(4)
+    if len(answer) == 4 and answer[3] == 0:
+        return connection
+    connection.close()
+    return None
+
+
+def failover(options, nodes):
+    """kill -9 of a session's owner, until the client is served by another node."""
+    for node in nodes:
+        node.start()
+    join_all(nodes)
+    time.sleep(12)  # all etcds vote by then
+    everybody = " ".join(node.name.split("@")[0] for node in nodes)
+    taken = {True: [], False: []}
+    for attempt in range(100):
+        if min(len(times) for times in taken.values()) >= options.rounds:
+            break
+        led = {node: leads_etcd(node) for node in nodes}
+        wants_leader = len(taken[True]) < options.rounds
+        owner = next(node for node in nodes if led[node] == wants_leader)
+        others = [node for node in nodes if node is not owner]
+        client_id = b"failover%d" % attempt
+        until(lambda o=owner, c=client_id: open_session(o, c), "the owner serves")
+        # Its last word on its lease may be new or old.
+        time.sleep(1 + 0.13 * (attempt % 8))
+        owner.stop(signal.SIGKILL)
+        began = time.monotonic()
+        until(lambda o=others, c=client_id: open_session(o[0], c), "another node serves")
+        taken[led[owner]].append(time.monotonic() - began)
+        owner.start()
+        for node in nodes:
+            until(lambda n=node: n.members() == everybody, "all are there")
+        time.sleep(2)
+    for leads, times in taken.items():
+        what = "with the etcd that leads" if leads else "with an etcd that follows"
+        print(f"kill -9 of an owner {what}, until its client is served elsewhere: median "
+              f"{statistics.median(times):.1f} s, of " +
+              " ".join(f"{one:.1f}" for one in sorted(times)) + f" (load {busy()})", flush=True)
+
+
+SCALE = {"storm": storm, "routes": routes, "failover": failover}

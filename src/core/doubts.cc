@@ -137,7 +137,7 @@ void Shard::publish_late(const session::MessageView& view, const std::string* wo
     update.updates_retained = true;
     retain_from_member(update, *world);
     for (const auto& stream : out_streams_) {
-      if (stream->shard == shard_) deliver_member(update, *stream, false, true, {});
+      if (stream->shard == shard_) deliver_member(update, *stream, false, Keep::OnDisk, {});
     }
   }
   if (session::has_expired(view.expires_at, now_.wall)) return;

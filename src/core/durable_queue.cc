@@ -198,6 +198,7 @@ void Shard::mark_unsettled(Session& session) {
 }
 
 void Shard::settle(Session& session) {
+  if (session.is_stream) keep_all(stream_of(session));
   session::OutboundQueue& queue = session.queue;
   DurableState& durable = *session.durable;
   // Entries that are in no block yet: in the window, or in the tail.

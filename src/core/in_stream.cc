@@ -1,9 +1,11 @@
 // From other members to this shard. Whoever sends has numbered what it keeps: a number that is not
 // above what was applied is left out, and what was applied stands in the batch of what it caused.
-// The confirmation goes out when that batch is durable. A message from another member is delivered
+// The confirmation goes out when that batch is durable, at once if nothing that was applied is kept
+// on disk. A message from another member is delivered
 // to the sessions of this node and never passed on, but for one: a share group whose last member
 // has gone meanwhile.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/expect.h"
@@ -76,6 +78,7 @@ void Shard::end_link(std::uint32_t slot) {
 void Shard::end_in_stream(InStream& stream) {
   stream.conn = ConnId{};
   stream.is_open = false;
+  stream.answers.clear();
   for (const auto& [publisher, times] : std::exchange(stream.slowed, {})) {
     for (std::uint32_t i = 0; i < times; ++i) {
       tell_publisher(publisher.first, publisher.second, false);
@@ -90,13 +93,21 @@ void Shard::refuse_stream(std::uint32_t slot, std::string_view reason) {
   drop(slot, CloseHow::Abort);
 }
 
+// So many answers wait for the disk that nothing more is read from the sender.
+bool Shard::is_answering_late(std::uint32_t slot) {
+  const Connection& conn = *connections_[slot];
+  const InStream* stream = find_in_stream(id_of(conn, slot));
+  VMQ_EXPECT(stream != nullptr);
+  return conn.held >= limits_.held_max || stream->answers.size() >= limits_.held_max;
+}
+
 Taken Shard::on_stream_bytes(std::uint32_t slot, ByteView bytes) {
   Connection& conn = *connections_[slot];
   Taken taken;
   while (taken.consumed < bytes.size()) {
     if (conn.phase == Connection::Phase::Closing) return {bytes.size(), 0, false};
     const bool is_inbound = conn.session == no_slot;
-    if (is_inbound && (conn.held >= limits_.held_max || store_congested_)) {
+    if (is_inbound && (is_answering_late(slot) || store_congested_)) {
       if (store_congested_) congested_.push_back(id_of(conn, slot));
       conn.is_paused = taken.paused = true;
       return taken;
@@ -149,7 +160,7 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
   }
   switch (frame.kind) {
     case StreamKind::Open:
-      on_stream_open(slot, *stream, *numbers);
+      on_stream_open(*stream, *numbers);
       return;
     case StreamKind::InterestBegin:
       ++stream->round;
@@ -159,12 +170,10 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
       stream->is_interest_whole = true;
       check_informed();
       return;
-    case StreamKind::InterestMark: {
-      std::vector<std::uint8_t> answer;
-      append_stream_numbers(StreamKind::InterestKnown, {numbers->first}, answer);
-      send_bytes(slot, answer, stream->is_interest_written ? When::AfterBatch : When::Now);
+    case StreamKind::InterestMark:
+      answer_stream(*stream, StreamKind::InterestKnown, numbers->first,
+                    stream->is_interest_written ? ticket_ : 0);
       return;
-    }
     case StreamKind::Where:
       on_stream_where(slot, numbers->first);
       return;
@@ -182,18 +191,18 @@ void Shard::on_stream_frame(std::uint32_t slot, const StreamFrame& frame) {
 
 // Frames that this process has taken of a run that ended may not have been on the sender's disk:
 // it gives their numbers again, from `first` on.
-void Shard::on_stream_open(std::uint32_t slot, InStream& stream, const StreamNumbers& numbers) {
+void Shard::on_stream_open(InStream& stream, const StreamNumbers& numbers) {
   const std::uint64_t run = numbers.first;
   const std::uint64_t first = numbers.second;
   if (run != stream.run) {
     stream.run = run;
     stream.applied = std::min(stream.applied, first == 0 ? 0 : first - 1);
     stream.is_applied_changed = true;
+    stream.has_written = true;
   }
   stream.is_open = true;
-  std::vector<std::uint8_t> answer;
-  append_stream_numbers(StreamKind::Opened, {stream.applied}, answer);
-  send_bytes(slot, answer, When::AfterBatch);
+  answer_stream(stream, StreamKind::Opened, stream.applied, ticket_);
+  is_turn_awaited_ = true;
 }
 
 void Shard::on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fields) {
@@ -212,33 +221,40 @@ void Shard::on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fie
     stream.applied = number;
     stream.is_applied_changed = true;
   }
+  const std::uint64_t operations = journal_.operations() + effects_.batch.count();
   if (body->word != ClientWord::None) {
     take_word(stream.member, *body, fields.subspan(8));
-    return;
+    stream.has_written = true;
+  } else {
+    apply_publish(stream, *body, number != 0);
   }
+  stream.has_written |= journal_.operations() + effects_.batch.count() != operations;
+}
+
+void Shard::apply_publish(const InStream& stream, const StreamBody& body, bool is_numbered) {
   Publication publication;
-  publication.view = body->message;
+  publication.view = body.message;
   // What is not numbered may come again, after a crash of the sender, or be lost.
-  if (number == 0) publication.view.qos = 0;
+  if (!is_numbered) publication.view.qos = 0;
   publication.is_from_member = true;
-  publication.stamp = body->stamp;
-  publication.hops = body->hops;
-  const std::string* world = mountpoint(body->mountpoint);
-  if (body->updates_retained) {
+  publication.stamp = body.stamp;
+  publication.hops = body.hops;
+  const std::string* world = mountpoint(body.mountpoint);
+  if (body.updates_retained) {
     retain_from_member(publication, *world);
   }
-  if (!body->is_matched) return;
+  if (!body.is_matched) return;
   if (session::has_expired(publication.view.expires_at, now_.wall)) {
     counters_.count(Plain::QueueMessageExpired);
     return;
   }
   // What is retained has no name: all members keep the same bytes of it.
-  publication.view.origin = {body->stamp, stream.member, stream.shard};
-  publisher_ = {stream.shard, ConnId{body->publisher}, stream.member};
-  if (body->group.empty()) {
+  publication.view.origin = {body.stamp, stream.member, stream.shard};
+  publisher_ = {stream.shard, ConnId{body.publisher}, stream.member};
+  if (body.group.empty()) {
     route(publication, world, nullptr);
   } else {
-    deliver_share(publication, world, {body->group, body->filter});
+    deliver_share(publication, world, {body.group, body.filter});
   }
   publisher_ = {};
 }
@@ -388,19 +404,57 @@ void Shard::drop_in_stream(InStream& stream) {
   std::erase_if(in_streams_, [&](const auto& other) { return other.get() == &stream; });
 }
 
-// At the end of a turn.
+// --- answers ---
+
+// `ticket`: of the batch that must be durable before; 0: none.
+void Shard::answer_stream(InStream& stream, StreamKind kind, std::uint64_t number,
+                          std::uint64_t ticket) {
+  Ring<InStream::Answer>& answers = stream.answers;
+  if (!answers.empty()) ticket = std::max(ticket, answers.back().ticket);
+  const bool is_longer = !answers.empty() && answers.back().ticket == ticket &&
+                         kind == StreamKind::Confirm && answers.back().kind == kind;
+  if (is_longer) {
+    answers.back().number = number;
+  } else {
+    answers.push_back({ticket, kind, number});
+  }
+}
+
+// At the end of a turn. What leaves nothing on disk need not be known to have been applied either:
+// those that it was for end with this process.
 void Shard::note_streams_applied() {
   for (const auto& stream : in_streams_) {
     stream->is_interest_written = false;
-    if (!stream->is_applied_changed) continue;
-    stream->is_applied_changed = false;
-    effects_.batch.put(store::Space::Meta, in_stream_key(stream->member, stream->shard),
-                       in_stream_record(stream->run, stream->applied));
-    if (!stream->is_open || find(stream->conn) == nullptr) continue;
-    std::vector<std::uint8_t> frame;
-    append_stream_numbers(StreamKind::Confirm, {stream->applied}, frame);
-    send_bytes(stream->conn.slot(), frame, When::AfterBatch);
+    const bool has_written = std::exchange(stream->has_written, false);
+    if (std::exchange(stream->is_applied_changed, false)) {
+      if (has_written) {
+        effects_.batch.put(store::Space::Meta, in_stream_key(stream->member, stream->shard),
+                           in_stream_record(stream->run, stream->applied));
+      }
+      if (stream->is_open) {
+        answer_stream(*stream, StreamKind::Confirm, stream->applied, has_written ? ticket_ : 0);
+      }
+    }
+    send_answers(*stream);
   }
+}
+
+void Shard::send_answers(InStream& stream) {
+  if (stream.answers.empty() || stream.answers.front().ticket > durable_ticket_) return;
+  const Connection* conn = find(stream.conn);
+  if (conn == nullptr) {
+    stream.answers.clear();
+    return;
+  }
+  std::vector<std::uint8_t>& frames = record_;
+  frames.clear();
+  while (!stream.answers.empty() && stream.answers.front().ticket <= durable_ticket_) {
+    const InStream::Answer& answer = stream.answers.front();
+    append_stream_numbers(answer.kind, {answer.number}, frames);
+    stream.answers.pop_front();
+  }
+  std::memcpy(reserve(stream.conn.slot(), frames.size()), frames.data(), frames.size());
+  if (conn->is_paused && !store_congested_) resume(stream.conn.slot());
 }
 
 }  // namespace vmq::core

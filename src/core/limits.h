@@ -50,6 +50,8 @@ struct Limits {
   std::size_t stream_window_bytes = 8u << 20;
   // Entries owed to a member that reads, above which publishers wait for it.
   std::uint32_t stream_queue_patience = 65536;
+  // How long a publisher waits for a member's word before what it published goes to disk instead.
+  Duration unkept_patience = milliseconds(50);
   // How long a SUBACK waits until other members know of the subscription.
   Duration interest_patience = seconds(2);
   // How long clients of a node that has just started wait until it knows what others want.

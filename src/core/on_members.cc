@@ -99,6 +99,7 @@ void Shard::restore_out_stream(const RecoveredSession& recovered, Session& sessi
       make_out_stream(link ? link->member : cluster::no_member, link ? link->shard : shard_);
   stream.session = session.slot;
   stream.run_first = session.queue.next_seq() + 1;
+  stream.unkept_seq = session.queue.next_seq();
 }
 
 // --- what is retained, for a member that is new ---
@@ -137,7 +138,7 @@ void Shard::continue_retained_sync(OutStream& stream) {
                           publication.mountpoint = world;
                           publication.stamp = retained.version;
                           publication.updates_retained = true;
-                          deliver_member(publication, stream, false, true, {});
+                          deliver_member(publication, stream, false, Keep::OnDisk, {});
                         });
   if (!stream.retained_at.done()) return;
   stream.retained_at = {};

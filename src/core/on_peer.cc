@@ -37,7 +37,7 @@ void Shard::forward(Publication& publication, std::uint8_t shard, std::span<cons
   // What came from another member is not asked for again once this turn's batch is durable.
   const bool is_repeated = publisher_.is_here() && publisher_.conn.is_valid();
   if (publication.view.qos == 1 && is_repeated) {
-    awaited_.push_back({shard, frame.number});
+    awaited_.push_back({frame.number, cluster::no_member, shard});
     ++awaited_sent_;
     return;
   }
@@ -210,11 +210,7 @@ void Shard::on_confirm(std::uint8_t from, std::uint64_t number) {
       peer.owed.pop_front();
     } while (!peer.owed.empty() && peer.owed.front().number <= number);
   }
-  while (!awaited_.empty() && awaited_.front().number <= peers_[awaited_.front().shard].settled) {
-    awaited_.pop_front();
-    ++awaited_confirmed_;
-  }
-  release_held();
+  release_awaited();
 }
 
 // At the end of a turn: what was applied in it goes into the journal, to be confirmed once that is

@@ -8,7 +8,8 @@ namespace vmq::core {
 void Shard::on_stored(std::uint64_t ticket) {
   if (ticket <= durable_ticket_) return;
   durable_ticket_ = ticket;
-  release_held();
+  for (const auto& stream : in_streams_) send_answers(*stream);
+  release_awaited();
   while (!waiting_.empty() && waiting_.front().ticket <= durable_ticket_) {
     const Waiting waiting = waiting_.front();
     waiting_.pop_front();
@@ -21,7 +22,23 @@ void Shard::on_stored(std::uint64_t ticket) {
   confirm_durable();
 }
 
-// Sends what waited for our batches and for the confirmations of other shards.
+// Whether its frame is where it must be before the publisher is answered.
+bool Shard::has_answered(const Awaited& awaited) {
+  if (awaited.member == cluster::no_member) return awaited.number <= peers_[awaited.shard].settled;
+  const OutStream* stream = out_stream(awaited.member);
+  if (stream == nullptr || awaited.number <= stream->confirmed) return true;
+  return awaited.number <= stream->kept_number && stream->kept_ticket <= durable_ticket_;
+}
+
+void Shard::release_awaited() {
+  while (!awaited_.empty() && has_answered(awaited_.front())) {
+    awaited_.pop_front();
+    ++awaited_confirmed_;
+  }
+  release_held();
+}
+
+// Sends what waited for our batches and for the confirmations of other shards and members.
 void Shard::release_held() {
   while (!held_.empty() && held_.front().ticket <= durable_ticket_ &&
          held_.front().awaited <= awaited_confirmed_) {

@@ -2,7 +2,9 @@
 // wants it. At QoS 1 and 2 it is put into the queue of that member's stream, in the batch of
 // everything else that the publish caused, and stays there until the member has confirmed that what
 // follows from it is on its disk; so a publisher's acknowledgement waits for no other node. A queue
-// like that of an absent client holds it: chunks and blocks on disk, a window in memory.
+// like that of an absent client holds it: chunks and blocks on disk, a window in memory. Where
+// nobody there keeps anything on disk either, the acknowledgement waits for the member instead
+// (unkept.cc).
 #include <algorithm>
 #include <cstring>
 
@@ -65,6 +67,7 @@ void Shard::drop_out_stream(OutStream& stream) {
   effects_.batch.erase(store::Space::Meta, sync_key(stream.member, stream.shard));
   end_stream_session(*sessions_[stream.session]);
   std::erase_if(out_streams_, [&](const auto& other) { return other.get() == &stream; });
+  release_awaited();
 }
 
 void Shard::end_stream_session(Session& session) {
@@ -94,7 +97,7 @@ std::size_t Shard::deliver_members(Publication& publication, const Route& route)
           route.nodes.begin(), route.nodes.end(),
           [&](const Route::Member& member) { return member.number == stream->member; });
       const bool is_matched = wanted != route.nodes.end();
-      deliver_member(publication, *stream, is_matched, true, {});
+      deliver_member(publication, *stream, is_matched, Keep::OnDisk, {});
       sent += is_matched ? 1 : 0;
     }
     counters_.count(Plain::RouterMatchesRemote, sent);
@@ -103,10 +106,12 @@ std::size_t Shard::deliver_members(Publication& publication, const Route& route)
   for (const Route::Member& member : route.nodes) {
     OutStream* stream = out_stream(member.number);
     if (stream == nullptr) continue;
+    const bool is_durable = member.level == InterestLevel::Durable;
     // Sessions that ended with the member's lease want nothing any more.
     const bool keeps = publication.view.qos != 0 && member.level != InterestLevel::Qos0 &&
-                       (member.level == InterestLevel::Durable || is_member_up(member.number));
-    deliver_member(publication, *stream, true, keeps, {});
+                       (is_durable || is_member_up(member.number));
+    deliver_member(publication, *stream, true,
+                   keeps ? how_kept(publication, is_durable) : Keep::Never, {});
     ++sent;
   }
   counters_.count(Plain::RouterMatchesRemote, sent);
@@ -119,10 +124,12 @@ void Shard::deliver_to_share(Publication& publication, const Target& target) {
   if (stream == nullptr) return;
   const KnownShare& name = share_name(target.share, publication.generation);
   const bool keeps = publication.view.qos != 0 && target.subscriber.qos() != 0;
-  deliver_member(publication, *stream, true, keeps, {name.group, name.filter});
+  deliver_member(publication, *stream, true,
+                 keeps ? how_kept(publication, target.subscriber.durable()) : Keep::Never,
+                 {name.group, name.filter});
 }
 
-void Shard::deliver_member(Publication& publication, OutStream& stream, bool is_matched, bool keeps,
+void Shard::deliver_member(Publication& publication, OutStream& stream, bool is_matched, Keep keep,
                            const ShareText& share) {
   StreamBody body;
   body.stamp = publication.stamp != 0 ? publication.stamp : next_stamp();
@@ -150,8 +157,12 @@ void Shard::deliver_member(Publication& publication, OutStream& stream, bool is_
         session::Message::make({{}, {}, record_, expires_at, publication.view.qos, false});
   }
   // At QoS 0 it goes out at once, but for one: it overtakes none of a higher QoS that waits.
-  if (!keeps && (publication.view.qos == 0 || !has_unsent(stream))) {
+  if (keep == Keep::Never && (publication.view.qos == 0 || !has_unsent(stream))) {
     send_unnumbered(stream, remote.message);
+    return;
+  }
+  if (keep == Keep::UntilAnswered && may_wait_unkept(stream)) {
+    enqueue_unkept(stream, remote.message, publication.view.qos);
     return;
   }
   enqueue_remote(stream, remote, body.updates_retained ? 2 : publication.view.qos);
@@ -177,6 +188,7 @@ void Shard::enqueue_remote(OutStream& stream, Publication::Remote& remote, std::
   Session& session = *sessions_[stream.session];
   session::OutboundQueue& queue = session.queue;
   note_run(stream);
+  keep_all(stream);
   if (remote.stored.chunk == 0) remote.stored = journal_.store(remote.message);
   session::QueueEntry entry;
   entry.stored = remote.stored;
@@ -188,6 +200,7 @@ void Shard::enqueue_remote(OutStream& stream, Publication::Remote& remote, std::
   const bool has_room = queue.bytes() < limits_.stream_window_bytes;
   queue.push(std::move(entry),
              stream.is_open && has_room ? limits_.stream_window_max : limits_.window_offline_max);
+  stream.unkept_seq = queue.next_seq();
   if (session.is_online()) {
     pump_stream(session);
   } else if (queue.tail().size() >= limits_.tail_max) {
@@ -283,6 +296,7 @@ void Shard::on_stream_answer(std::uint32_t slot, const StreamFrame& frame) {
       if (!stream.is_open) break;
       stream.confirmed = std::max(stream.confirmed, numbers->first);
       pump_stream(*sessions_[stream.session]);
+      release_awaited();
       return;
     case StreamKind::InterestKnown:
       stream.interest_known = std::max(stream.interest_known, numbers->first);
@@ -317,6 +331,7 @@ void Shard::open_stream(OutStream& stream, std::uint64_t applied) {
   stream.interest_known = 0;
   if (stream.shard == shard_) begin_snapshot(stream);
   pump_stream(session);
+  release_awaited();
 }
 
 void Shard::begin_out_stream(std::uint32_t slot, OutStream& stream) {
@@ -334,6 +349,7 @@ void Shard::begin_out_stream(std::uint32_t slot, OutStream& stream) {
 
 void Shard::end_out_stream(OutStream& stream) {
   Session& session = *sessions_[stream.session];
+  keep_all(stream);
   release_publishers(session);
   session.conn = stream.conn = ConnId{};
   session.disconnected_at = now_.wall;

@@ -37,6 +37,11 @@ constexpr std::size_t name_size_max = 0xffff;
 
 std::uint8_t shard_of(std::uint64_t number) { return static_cast<std::uint8_t>(number >> 56); }
 
+bool is_done(const std::map<std::uint64_t, Delivery>& states, std::uint64_t seq) {
+  const auto found = states.find(seq);
+  return found != states.end() && found->second == Delivery::Done;
+}
+
 // What the journal says about one session, in the order of its turns.
 struct SessionJournal {
   struct Step {
@@ -471,9 +476,7 @@ void Recovery::replay(RecoveredSession& session, QueueState& state) {
     journal->second.steps.clear();
   }
   auto& [head, next, is_known, states, inbound, fresh] = replayed;
-  while (head < next && states.contains(head) && states[head] == Delivery::Done) {
-    states.erase(head++);
-  }
+  while (head < next && is_done(states, head)) states.erase(head++);
   std::sort(inbound.begin(), inbound.end());
   session.head_seq = head;
   session.next_seq = next;
@@ -493,6 +496,8 @@ void Recovery::take_step(Replayed& replayed, JournalEntry& entry) {
     case JournalOp::Enqueued: {
       if (!is_known) head = next = entry.seq;
       is_known = true;
+      // Numbers in between were in memory only, when all before them was over.
+      while (entry.seq > next && head < next && is_done(states, head)) states.erase(head++);
       if (head == next && entry.seq > next) head = next = entry.seq;
       if (entry.seq < next || entry.seq - next > lost_max) break;
       // What a damaged record has lost in between stands in no block, and is passed over.

@@ -267,13 +267,24 @@ class Shard {
   void note_run(OutStream& stream);
   void send_frames(OutStream& stream, ByteView frames);
   std::size_t deliver_members(Publication& publication, const Route& route);
-  // `keeps`: until it is confirmed; else now or never.
-  void deliver_member(Publication& publication, OutStream& stream, bool is_matched, bool keeps,
+  // What becomes of a message until the member has it: it is sent now or never; its publisher is
+  // answered after the member has confirmed, and the disk gets it only if that takes long; or it
+  // is on our disk before the publisher is answered.
+  enum class Keep : std::uint8_t { Never, UntilAnswered, OnDisk };
+  Keep how_kept(const Publication& publication, bool is_durable);
+  void deliver_member(Publication& publication, OutStream& stream, bool is_matched, Keep keep,
                       const ShareText& share);
   void deliver_to_share(Publication& publication, const Target& target);
   bool has_unsent(const OutStream& stream) const;
   void send_unnumbered(OutStream& stream, const session::MessageRef& body);
   void enqueue_remote(OutStream& stream, Publication::Remote& remote, std::uint8_t qos);
+  // what is in memory only (unkept.cc)
+  bool may_wait_unkept(const OutStream& stream);
+  void enqueue_unkept(OutStream& stream, const session::MessageRef& body, std::uint8_t qos);
+  void keep_all(OutStream& stream);
+  void on_unkept_timer(OutStream& stream);
+  bool has_answered(const Awaited& awaited);
+  void release_awaited();
   void pump_stream(Session& session);
   void write_publish(std::uint32_t slot, std::uint64_t number, const session::MessageRef& body);
   void finish_confirmed(OutStream& stream);
@@ -289,8 +300,9 @@ class Shard {
   void refuse_stream(std::uint32_t slot, std::string_view reason);
   Taken on_stream_bytes(std::uint32_t slot, ByteView bytes);
   void on_stream_frame(std::uint32_t slot, const StreamFrame& frame);
-  void on_stream_open(std::uint32_t slot, InStream& stream, const StreamNumbers& numbers);
+  void on_stream_open(InStream& stream, const StreamNumbers& numbers);
   void on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fields);
+  void apply_publish(const InStream& stream, const StreamBody& body, bool is_numbered);
   void deliver_share(Publication& publication, const std::string* world, const ShareText& share);
   void on_stream_slow(InStream& stream, bool slow, const StreamNumbers& numbers);
   void tell_publisher(std::uint64_t shard, std::uint64_t conn, bool slow);
@@ -301,7 +313,10 @@ class Shard {
   void forget_interest(InStream& stream, topic::FilterId filter, InterestLevel level);
   void drop_unnamed_interest(InStream& stream);
   void drop_in_stream(InStream& stream);
+  bool is_answering_late(std::uint32_t slot);
+  void answer_stream(InStream& stream, StreamKind kind, std::uint64_t number, std::uint64_t ticket);
   void note_streams_applied();
+  void send_answers(InStream& stream);
   // where sessions live (on_owner.cc)
   std::optional<Taken> find_owner(std::uint32_t slot, const mqtt::ConnectView& connect);
   void ask_owner(const Session& session);
@@ -537,7 +552,8 @@ class Shard {
     RetainedSweep,
     Rearm,     // sessions from `slot` on
     Interest,  // a SUBACK has waited long enough
-    Evacuate
+    Evacuate,
+    Unkept  // a stream's session: what waits for the member in memory only
   };
   struct Timer {
     TimerKind kind = TimerKind::Sys;
@@ -722,7 +738,7 @@ class Shard {
   std::vector<ConnId> congested_;  // publishers that wait for the store
   // Packets that wait for a batch or for other shards.
   Ring<Held, 4096> held_;
-  // Frames of QoS 1 publishes that other shards have not confirmed, in the order they were sent.
+  // In the order they were sent.
   Ring<Awaited, 4096> awaited_;
   std::uint64_t awaited_sent_ = 0;
   std::uint64_t awaited_confirmed_ = 0;

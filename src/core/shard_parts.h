@@ -8,6 +8,7 @@
 
 #include "base/ring.h"
 #include "base/time.h"
+#include "cluster/members.h"
 #include "core/ids.h"
 #include "core/journal.h"
 
@@ -27,10 +28,12 @@ struct Held {
   std::uint64_t http = 0;          // not 0: the answer to a message over HTTP, and no packet
 };
 
-// A frame of a QoS 1 publish that another shard has not confirmed.
+// A frame of a client's publish that another shard, or member, has not confirmed, and that is on no
+// disk of ours.
 struct Awaited {
-  std::uint8_t shard = 0;
   std::uint64_t number = 0;
+  cluster::MemberNumber member = cluster::no_member;  // or
+  std::uint8_t shard = 0;
 };
 
 // A durable session whose next QoS 2 message may go when a batch is durable.

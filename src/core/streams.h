@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ring.h"
 #include "base/time.h"
 #include "cluster/members.h"
 #include "core/claim_state.h"
@@ -67,6 +68,13 @@ struct OutStream {
   bool is_run_on_disk = false;      // run_first is
   std::uint64_t opened_ticket = 0;  // of the turn that took run_first off the disk
   std::uint64_t confirmed = 0;      // the other end has everything up to this number on disk
+  // What is queued from this number (seq) on is in memory only, and its publishers wait. The end
+  // of the queue: nothing that is on disk comes behind it.
+  std::uint64_t unkept_seq = 0;
+  std::uint64_t kept_number = 0;   // the last that had to go to disk after all
+  std::uint64_t kept_ticket = 0;   // with this batch
+  std::uint64_t late_until = 0;    // until this number is confirmed everything goes to disk at once
+  bool is_unkept_watched = false;  // a timer looks after it
   std::vector<topic::FilterId> snapshot;  // of our interest, while it is being sent
   std::size_t snapshot_at = 0;
   bool is_snapshot_due = false;
@@ -86,6 +94,15 @@ struct InStream {
   std::uint64_t run = 0;  // of the sending process
   std::uint64_t applied = 0;
   bool is_applied_changed = false;  // in this turn
+  bool has_written = false;         // what was applied in this turn has something on disk
+  // To the sender, in order, when our disk has what they say. They wait for nothing else: two
+  // members that answered only when the other one has would wait for each other.
+  struct Answer {
+    std::uint64_t ticket = 0;
+    StreamKind kind = StreamKind::Confirm;
+    std::uint64_t number = 0;
+  };
+  Ring<Answer> answers;
   struct Interest {
     InterestLevel level = InterestLevel::None;
     std::uint32_t round = 0;  // in which it was last named

@@ -27,6 +27,7 @@ void Shard::on_timer() {
       case TimerKind::SessionDue:
       case TimerKind::Reload:
       case TimerKind::Patience:
+      case TimerKind::Unkept:
         on_session_timer(*timer);
         break;
       case TimerKind::Sys:
@@ -115,6 +116,10 @@ void Shard::on_session_timer(const Timer& timer) {
     lose_patience(*session);
     return;
   }
+  if (timer.kind == TimerKind::Unkept) {
+    on_unkept_timer(stream_of(*session));
+    return;
+  }
   if (session->timer_at > now_.instant) return;  // an earlier one was armed since
   session->timer_at = {0};
   if (session->is_online()) return;
@@ -155,6 +160,7 @@ void Shard::sweep_timers() {
       case TimerKind::Rearm:
       case TimerKind::Interest:
       case TimerKind::Evacuate:
+      case TimerKind::Unkept:
         break;
     }
     return true;
