@@ -211,7 +211,7 @@ void Shard::on_stream_publish(std::uint32_t slot, InStream& stream, ByteView fie
     return;
   }
   const std::uint64_t number = load_be64(fields.data());
-  const std::optional<StreamBody> body = parse_stream_body(fields.subspan(8));
+  const std::optional<StreamBody> body = parse_stream_body(fields.subspan(8), route_.topic);
   if (!body || !is_counter(body->stamp)) {
     refuse_stream(slot, "malformed message");
     return;

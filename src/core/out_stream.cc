@@ -148,17 +148,32 @@ void Shard::deliver_member(Publication& publication, OutStream& stream, bool is_
   Publication::Remote& kept = publication.remote[is_matched ? 1 : 0];
   Publication::Remote own;
   Publication::Remote& remote = is_plain ? kept : own;
+  // At QoS 0 it goes out at once, but for one: it overtakes none of a higher QoS that waits.
+  const bool is_now = keep == Keep::Never && (publication.view.qos == 0 || !has_unsent(stream));
+  if (is_now && is_plain && publication.view.payload.size() < limits_.shared_payload_min) {
+    send_now(stream, body, remote);
+    return;
+  }
   if (!remote.message) {
-    record_.clear();
-    append_stream_body(body, record_);
+    ByteView bytes;
+    if (is_plain) {
+      const std::size_t size = plain_body_size(body);
+      if (record_.size() < size) record_.resize(size);
+      write_plain_body(body, record_.data());
+      bytes = ByteView(record_).first(size);
+    } else {
+      record_.clear();
+      append_stream_body(body, record_);
+      bytes = record_;
+    }
     // An expired message still takes the place of what was retained before it.
     const WallTime expires_at = body.updates_retained ? WallTime{0} : publication.view.expires_at;
     remote.message =
-        session::Message::make({{}, {}, record_, expires_at, publication.view.qos, false});
+        session::Message::make({{}, {}, bytes, expires_at, publication.view.qos, false});
   }
-  // At QoS 0 it goes out at once, but for one: it overtakes none of a higher QoS that waits.
-  if (keep == Keep::Never && (publication.view.qos == 0 || !has_unsent(stream))) {
-    send_unnumbered(stream, remote.message);
+  if (is_now) {
+    if (!may_send_unnumbered(stream, remote.message->payload().size())) return;
+    write_publish(stream.conn.slot(), 0, remote.message);
     return;
   }
   if (keep == Keep::UntilAnswered && may_wait_unkept(stream)) {
@@ -174,14 +189,30 @@ bool Shard::has_unsent(const OutStream& stream) const {
 }
 
 // At QoS 0: now or never.
-void Shard::send_unnumbered(OutStream& stream, const session::MessageRef& body) {
+bool Shard::may_send_unnumbered(OutStream& stream, std::size_t size) {
   Connection* conn = stream.is_open ? find(stream.conn) : nullptr;
   const std::uint64_t bytes_max = config().node.stream_buffer_max_bytes;
   if (conn == nullptr || (conn->outbox.is_blocked() && conn->outbox.bytes() > bytes_max)) {
-    counters_.count(Plain::ClusterBytesDropped, body->payload().size());
-    return;
+    counters_.count(Plain::ClusterBytesDropped, size);
+    return false;
   }
-  write_publish(stream.conn.slot(), 0, body);
+  return true;
+}
+
+// Members that get the same share the bytes, which live as long as those of the turn.
+void Shard::send_now(OutStream& stream, const StreamBody& body, Publication::Remote& remote) {
+  const std::size_t size = plain_body_size(body);
+  if (!may_send_unnumbered(stream, size)) return;
+  if (remote.frame.empty()) {
+    std::uint8_t* to = arena_.allocate(publish_head_size + size);
+    write_publish_head(0, size, to);
+    write_plain_body(body, to + publish_head_size);
+    remote.frame = {to, publish_head_size + size};
+  }
+  counters_.count(Plain::ClusterBytesSent, remote.frame.size());
+  connections_[stream.conn.slot()]->outbox.append(pieces_, remote.frame.data(),
+                                                  remote.frame.size());
+  touch(stream.conn.slot());
 }
 
 void Shard::enqueue_remote(OutStream& stream, Publication::Remote& remote, std::uint8_t qos) {

@@ -38,6 +38,7 @@ struct Publication {
   struct Remote {
     session::MessageRef message;  // its payload is a StreamBody
     session::StoredAt stored;
+    ByteView frame;  // without a number, in this turn's memory
   };
   std::array<Remote, 2> remote;
   std::uint64_t stamp = 0;        // 0: none yet

@@ -276,7 +276,8 @@ class Shard {
                       const ShareText& share);
   void deliver_to_share(Publication& publication, const Target& target);
   bool has_unsent(const OutStream& stream) const;
-  void send_unnumbered(OutStream& stream, const session::MessageRef& body);
+  bool may_send_unnumbered(OutStream& stream, std::size_t size);
+  void send_now(OutStream& stream, const StreamBody& body, Publication::Remote& remote);
   void enqueue_remote(OutStream& stream, Publication::Remote& remote, std::uint8_t qos);
   // what is in memory only (unkept.cc)
   bool may_wait_unkept(const OutStream& stream);

@@ -1,5 +1,8 @@
 #include "core/stream_frame.h"
 
+#include <algorithm>
+
+#include "base/expect.h"
 #include "core/byte_io.h"
 #include "session/message_record.h"
 #include "topic/subscriber.h"
@@ -18,6 +21,7 @@ constexpr std::uint8_t entry_begun = 2;     // a packet identifier follows
 constexpr std::uint8_t entry_released = 4;  // and no message
 constexpr std::uint8_t entry_by_share = 8;
 constexpr std::uint32_t levels_max = 0xffff;
+constexpr std::size_t body_head_size = 18;  // flags, hops, stamp, publisher
 
 // How many numbers a frame of this kind has; none for a kind that is unknown or has other fields.
 std::optional<std::size_t> numbers_in(StreamKind kind) {
@@ -52,6 +56,12 @@ bool may_come(std::uint8_t value) {
           value <= static_cast<std::uint8_t>(StreamKind::Flush)) ||
          (value >= static_cast<std::uint8_t>(StreamKind::Opened) &&
           value <= static_cast<std::uint8_t>(StreamKind::Flushed));
+}
+
+std::uint8_t flags_of(const StreamBody& body) {
+  return static_cast<std::uint8_t>(
+      (body.updates_retained ? retained_flag : 0) | (body.is_matched ? 0 : unmatched_flag) |
+      (body.group.empty() ? 0 : share_flag) | (body.word != ClientWord::None ? client_flag : 0));
 }
 
 bool has_delivery(const StreamBody& body) {
@@ -155,12 +165,26 @@ bool read_word(ByteReader& in, StreamBody& body) {
 
 }  // namespace
 
+std::size_t plain_body_size(const StreamBody& body) {
+  return body_head_size + 2 + body.mountpoint.size() + session::message_record_size(body.message);
+}
+
+void write_plain_body(const StreamBody& body, std::uint8_t* to) {
+  VMQ_EXPECT(body.word == ClientWord::None && body.group.empty());
+  to[0] = flags_of(body);
+  to[1] = body.hops;
+  store_be64(to + 2, body.stamp);
+  store_be64(to + 10, body.publisher);
+  store_be16(to + body_head_size, static_cast<std::uint16_t>(body.mountpoint.size()));
+  to += body_head_size + 2;
+  to = std::copy(body.mountpoint.begin(), body.mountpoint.end(), to);
+  session::write_message_record(body.message, to);
+}
+
 void append_stream_body(const StreamBody& body, std::vector<std::uint8_t>& to) {
   ByteWriter out(to);
   const bool is_shared = !body.group.empty();
-  out.u8(static_cast<std::uint8_t>(
-      (body.updates_retained ? retained_flag : 0) | (body.is_matched ? 0 : unmatched_flag) |
-      (is_shared ? share_flag : 0) | (body.word != ClientWord::None ? client_flag : 0)));
+  out.u8(flags_of(body));
   out.u8(body.hops);
   out.u64(body.stamp);
   out.u64(body.publisher);
@@ -173,17 +197,18 @@ void append_stream_body(const StreamBody& body, std::vector<std::uint8_t>& to) {
   if (has_message(body)) session::append_message_record(body.message, to);
 }
 
-std::optional<StreamBody> parse_stream_body(ByteView bytes) {
-  ByteReader in(bytes);
+std::optional<StreamBody> parse_stream_body(ByteView bytes, std::string_view sound_topic) {
+  if (bytes.size() < body_head_size) return std::nullopt;
+  ByteReader in(bytes.subspan(body_head_size));
   StreamBody body;
-  const std::uint8_t flags = in.u8();
+  const std::uint8_t flags = bytes[0];
   constexpr int known = retained_flag | unmatched_flag | share_flag | client_flag;
   if ((flags & ~known) != 0) return std::nullopt;
   body.updates_retained = (flags & retained_flag) != 0;
   body.is_matched = (flags & unmatched_flag) == 0;
-  body.hops = in.u8();
-  body.stamp = in.u64();
-  body.publisher = in.u64();
+  body.hops = bytes[1];
+  body.stamp = load_be64(&bytes[2]);
+  body.publisher = load_be64(&bytes[10]);
   body.mountpoint = in.text16();
   if ((flags & share_flag) != 0) {
     body.group = in.text16();
@@ -196,6 +221,7 @@ std::optional<StreamBody> parse_stream_body(ByteView bytes) {
   const auto record = session::parse_message_record(in.rest());
   if (!record || record->size != in.rest().size()) return std::nullopt;
   body.message = record->message;
+  if (body.message.topic == sound_topic) return body;
   if (!topic::check_name(body.message.topic, levels_max)) return std::nullopt;
   return body;
 }

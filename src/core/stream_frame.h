@@ -112,7 +112,12 @@ inline constexpr std::size_t publish_head_size = stream_head_size + 8;
 inline constexpr std::size_t stream_frame_max = (std::size_t{256} << 20) + (1u << 20);
 
 void append_stream_body(const StreamBody& body, std::vector<std::uint8_t>& to);
-std::optional<StreamBody> parse_stream_body(ByteView bytes);
+// `sound_topic`: one that is known to be a topic's name; the same one need not be looked at again.
+std::optional<StreamBody> parse_stream_body(ByteView bytes, std::string_view sound_topic = {});
+// The same bytes for a message that is for everybody, without a detour. REQUIRES: no word, no
+// group.
+std::size_t plain_body_size(const StreamBody& body);
+void write_plain_body(const StreamBody& body, std::uint8_t* to);  // has room for plain_body_size
 
 // The head of a Publish whose body has so many bytes. `to` has room for publish_head_size.
 void write_publish_head(std::uint64_t number, std::size_t body_size, std::uint8_t* to);
