@@ -1,4 +1,4 @@
-"""What a cluster of three bears: rows `storm`, `routes` and `failover` of bench/cluster."""
+"""What a cluster of three bears: the rows of bench/cluster that are measured when named."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def storm(options, nodes):
         node.start()
     each = options.clients // len(nodes)
 
-    def run(ports, count):
+    def run(ports, count, kind):
         brokers = [node.process.pid for node in nodes]
         pids = brokers + [child for pid in brokers for child in children_of(pid)]
         before = {pid: cpu_seconds(pid) for pid in pids}
@@ -79,7 +79,7 @@ def storm(options, nodes):
             [str(options.bench), "connect", str(count), "--port", str(port), "--quiet", "--json",
              "-", "--prefix", f"s{time.monotonic_ns()}-", "--hold", "1",
              # More than a backlog holds would measure how long clients wait to try again.
-             "--pending", "500"],
+             "--pending", "500", *kind],
             stdout=subprocess.PIPE, text=True) for port in ports]
         phases = []
         for load in loads:
@@ -92,8 +92,8 @@ def storm(options, nodes):
         done = sum(phase["count"] for phase in phases)
         return done, seconds, cpu
 
-    def show(label, ports, count):
-        results = [run(ports, count) for _ in range(options.rounds)]
+    def show(label, ports, count, kind=()):
+        results = [run(ports, count, kind) for _ in range(options.rounds)]
         results.sort(key=lambda result: result[1])
         done, seconds, cpu = results[len(results) // 2]
         print(f"{label}: {done:,} in {seconds:.2f} s, {done / seconds:,.0f} a second, "
@@ -104,6 +104,8 @@ def storm(options, nodes):
     time.sleep(12)  # all etcds vote by then
     show(f"{each:,} into each of {len(nodes)} members", [node.mqtt for node in nodes], each)
     show(f"{each:,} into one of {len(nodes)} members", [nodes[0].mqtt], each)
+    show(f"{each:,} persistent sessions that are new into each of {len(nodes)} members",
+         [node.mqtt for node in nodes], each, ["--durable"])
 
 
 def routes(options, nodes):
@@ -213,4 +215,78 @@ def failover(options, nodes):
               " ".join(f"{one:.1f}" for one in sorted(times)) + f" (load {busy()})", flush=True)
 
 
-SCALE = {"storm": storm, "routes": routes, "failover": failover}
+def claims(options, nodes):
+    """The owner of many absent sessions goes; the others claim them, and it comes back."""
+    for node in nodes:
+        node.start()
+    join_all(nodes)
+    time.sleep(12)  # all etcds vote by then
+    first, others = nodes[0], nodes[1:]
+    each = 10_000
+    began = time.monotonic()
+    for i in range(options.sessions // each):
+        subprocess.run([str(options.bench), "idle", str(each), "--filters", "1", "--durable",
+                        "--port", str(first.mqtt), "--quiet", "--prefix", f"claim{i}-",
+                        "--pending", "500"], check=True, stdout=subprocess.DEVNULL)
+    print(f"{figure(first, 'queue_processes'):,} persistent sessions with a subscription each in "
+          f"{time.monotonic() - began:.1f} s, {memory_mib(first.process.pid):.0f} MiB there",
+          flush=True)
+
+    def pids():
+        brokers = [node.process.pid for node in others]
+        return brokers + [child for pid in brokers for child in children_of(pid)]
+
+    def report(what, began, cpu, memory):
+        used = sum(cpu_seconds(pid) for pid in pids()) - cpu
+        grown = sum(memory_mib(node.process.pid) for node in others) - memory
+        print(f"{what} after {time.monotonic() - began:.1f} s, {used:.1f} s of CPU and "
+              f"{grown:+.0f} MiB on the other two (load {busy()})", flush=True)
+
+    def figures():
+        return (time.monotonic(), sum(cpu_seconds(pid) for pid in pids()),
+                sum(memory_mib(node.process.pid) for node in others))
+    first.stop(signal.SIGKILL)
+    until(lambda: others[0].members() == "n1- n2 n3", "the owner is down")
+    down = figures()
+    until(lambda: sum(figure(node, "queue_processes") for node in others) > options.sessions / 1000,
+          "the first are claimed")
+    report("the first are claimed", *down)
+    start = figures()
+    until(lambda: sum(figure(node, "queue_processes") for node in others) >= options.sessions,
+          "all are claimed")
+    report(f"{options.sessions:,} are claimed", *start)
+    start = figures()
+    first.start()
+    until(lambda: others[0].members() == "n1 n2 n3", "the owner is back")
+    report("the earlier owner is a member", *start)
+    until(lambda: figure(first, "queue_processes") == 0, "it has passed all on")
+    report("it has passed on all that it had", *start)
+
+
+def own_keys(options, nodes):
+    """A node with many absent sessions comes back within the time that it is waited for."""
+    for node in nodes:
+        node.start()
+    join_all(nodes)
+    first = nodes[0]
+    each = 10_000
+    for i in range(options.sessions // each):
+        subprocess.run([str(options.bench), "idle", str(each), "--filters", "1", "--durable",
+                        "--port", str(first.mqtt), "--quiet", "--prefix", f"own{i}-",
+                        "--pending", "500"], check=True, stdout=subprocess.DEVNULL)
+    for how in ("in order", "kill -9"):
+        first.stop(15 if how == "in order" else 9)
+        began = time.monotonic()
+        first.start()
+        ready = time.monotonic()
+        until(lambda: open_session(first, b"somebody"), "it serves")
+        print(f"restart with {options.sessions:,} sessions after the end {how}: ready after "
+              f"{ready - began:.1f} s, serves after {time.monotonic() - began:.1f} s, "
+              f"{memory_mib(first.process.pid):.0f} MiB (load {busy()})", flush=True)
+        time.sleep(10)
+        print(f"after 10 s: {cpu_seconds(first.process.pid):.1f} s of CPU in all, "
+              f"{figure(first, 'queue_processes'):,} sessions", flush=True)
+
+
+SCALE = {"storm": storm, "routes": routes, "failover": failover, "claims": claims,
+         "own_keys": own_keys}

@@ -15,7 +15,7 @@ struct EtcdConfig {
   std::string certfile;
   std::string keyfile;
   std::string key_prefix = "/vernemq/";
-  Duration lease = seconds(4);
+  Duration lease = seconds(2);
   std::string program = "etcd";
   std::string directory = "./data/etcd";
   std::string host = "127.0.0.1";  // that of nodename, unless it is given

@@ -20,10 +20,11 @@ constexpr Setting kEtcdSettings[] = {
     {"metadata.etcd.prefix", Type::Text, "/vernemq/", kCommented | kOurs, Built::Works,
      "What the keys of this cluster begin with in etcd: clusters that share an etcd need different "
      "ones."},
-    {"metadata.etcd.lease", Type::DurationText, "4s", kCommented | kOurs, Built::Works,
+    {"metadata.etcd.lease", Type::DurationText, "2s", kCommented | kOurs, Built::Works,
      "How long a node may be silent before the others take over what it owned. Rounded up to whole "
-     "seconds; etcd grants no less than two.",
-     "", Unit::Milliseconds, 2000, 600000},
+     "seconds; an etcd of your own may grant no less than two. A node that is held up for longer, "
+     "by its disk or its neighbours on the machine, refuses clients for a moment.",
+     "", Unit::Milliseconds, 1000, 600000},
     {"metadata.etcd.program", Type::Text, "etcd", kCommented | kOurs, Built::Works,
      "The etcd that nodes run themselves: a path, or a name to be found in PATH."},
     {"metadata.etcd.directory", Type::Directory, "$(platform_data_dir)/etcd", kCommented | kOurs,

@@ -46,7 +46,9 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Not SIGKILL: an etcd that is asked to end hands on what it leads, and the others need not find
+  // out by themselves that it has gone.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   // A parent that died before the line above would be missed.
   if (getppid() != parent) _exit(127);
   dup2(null, STDIN_FILENO);

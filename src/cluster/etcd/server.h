@@ -52,8 +52,8 @@ struct EtcdServerOptions {
   std::vector<EtcdPeer> peers = {};  // all members, this one included; empty: only this one
   std::string token = "vernemq";     // tells clusters apart
   std::int64_t quota_bytes = std::int64_t{8} << 30;
-  Duration heartbeat = milliseconds(100);
-  Duration election = seconds(1);
+  Duration heartbeat = milliseconds(50);
+  Duration election = milliseconds(500);
   Duration stop_timeout = seconds(5);
   Report report = {};
 };
