@@ -73,9 +73,11 @@ _vmq_admin() {
       "completion bash")
         candidates="--format= --help" ;;
       "config")
-        candidates="reset show" ;;
+        candidates="reset set show" ;;
       "config reset")
         candidates="--config-file= --config-val= --format= --global --help --key= --local app=" ;;
+      "config set")
+        candidates="--all --format= --help --node=" ;;
       "config show")
         candidates="--format= --help --key= app=" ;;
       "describe")

@@ -298,6 +298,7 @@ TEST_F(Commands, a_listener_with_options_that_cannot_be_is_refused) {
 TEST_F(Commands, settings_are_set_shown_described_and_reset) {
   EXPECT_EQ(csv("set max_client_id_size=7 retry_interval=30"),
             "max_client_id_size set to \"7\"\nretry_interval set to \"30\"\n");
+  EXPECT_EQ(csv("config set max_client_id_size=7"), "max_client_id_size set to \"7\"\n");
   EXPECT_EQ(csv("show max_client_id_size allow_anonymous"),
             "node,max_client_id_size,allow_anonymous\r\nVerneMQ@127.0.0.1,7,on\r\n");
   EXPECT_NE(csv("config show app=vmq_server").find("max_client_id_size,100,7,"), std::string::npos);
@@ -315,6 +316,10 @@ TEST_F(Commands, settings_that_cannot_be_are_refused_in_the_words_of_vernemq) {
   EXPECT_EQ(complaint("set nodename=a@b"),
             "The following config keys are not settable: [\"nodename\"]");
   EXPECT_EQ(complaint("set no_such=1"), "Unknown variable: no_such");
+  EXPECT_EQ(complaint("set max_client_id_sise=7"),
+            "Unknown variable: max_client_id_sise\nDid you mean max_client_id_size?");
+  EXPECT_EQ(complaint("show max_client_id_sise"),
+            "Invalid config keys: max_client_id_sise \nDid you mean max_client_id_size?");
   EXPECT_EQ(complaint("set max_client_id_size=many")
                 .substr(0, std::string("Error transforming datatype for: ").size()),
             "Error transforming datatype for: ");

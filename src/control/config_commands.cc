@@ -26,6 +26,17 @@ std::optional<Answer> elsewhere(const Context& context, const Invocation& invoca
   return Answer::failed(std::string(*node) + " is no member of this cluster.");
 }
 
+// A line behind the complaint about an unknown key; nothing when no valid one looks like it.
+std::string hint(std::string_view key) {
+  const auto words = config::parse_key(key);
+  if (!words) return {};
+  std::string text;
+  for (const std::string& near : config::nearest_keys(*words)) {
+    text += (text.empty() ? "\nDid you mean " : " or ") + near;
+  }
+  return text.empty() ? text : text + '?';
+}
+
 // All complaints of one kind of key together, as VerneMQ words them.
 std::string complaint(const std::vector<node::SettingProblem>& problems) {
   std::string unknown;
@@ -34,7 +45,8 @@ std::string complaint(const std::vector<node::SettingProblem>& problems) {
   for (const node::SettingProblem& problem : problems) {
     switch (problem.failure.error) {
       case config::SetError::UnknownKey:
-        unknown += (unknown.empty() ? "" : "\n") + std::string("Unknown variable: ") + problem.key;
+        unknown += (unknown.empty() ? "" : "\n") + std::string("Unknown variable: ") + problem.key +
+                   hint(problem.key);
         break;
       case config::SetError::NotLive:
         fixed += (fixed.empty() ? "" : ",") + std::string("\"") + problem.key + "\"";
@@ -86,11 +98,14 @@ const config::Setting* setting_of(std::string_view key) {
 std::optional<Answer> complain_of_unknown(const std::vector<std::string>& keys) {
   if (keys.empty()) return Answer::bad_usage("Which setting?");
   std::string unknown;
+  std::string hints;
   for (const std::string& key : keys) {
-    if (setting_of(key) == nullptr) unknown += key + " ";
+    if (setting_of(key) != nullptr) continue;
+    unknown += key + " ";
+    hints += hint(key);
   }
   if (unknown.empty()) return std::nullopt;
-  return Answer::bad_usage("Invalid config keys: " + unknown);
+  return Answer::bad_usage("Invalid config keys: " + unknown + hints);
 }
 
 Cell shown(const config::Settings& settings, std::string_view key) {
@@ -201,6 +216,7 @@ Answer config_reset(Context& context, const Invocation& invocation) {
 
 void bind_config_commands(Handlers& handlers) {
   handlers["set"] = set;
+  handlers["config set"] = set;
   handlers["show"] = show;
   handlers["describe"] = describe;
   handlers["config show"] = config_show;

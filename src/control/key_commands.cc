@@ -43,8 +43,27 @@ admin::Answer add(ApiKeys& keys, const admin::Invocation& invocation) {
   return added ? admin::Answer::text("ok") : admin::Answer::failed(added.error());
 }
 
-admin::Answer remove(ApiKeys& keys, const admin::Invocation& invocation) {
-  const auto removed = keys.remove(invocation.value("key").value_or(""), scope_of(invocation));
+// Who came over HTTP could make no other key. On the node itself there is always the admin socket.
+bool is_last_way_in(const ApiKeys& keys, std::string_view key) {
+  const std::int64_t now = now_s();
+  bool is_one = false;
+  for (const ApiKey& known : keys.all()) {
+    if (known.scope != "mgmt" || known.is_expired(now)) continue;
+    if (known.key != key) return false;
+    is_one = true;
+  }
+  return is_one;
+}
+
+admin::Answer remove(ApiKeys& keys, const Context& context, const admin::Invocation& invocation) {
+  const std::string_view key = invocation.value("key").value_or("");
+  const std::string scope = scope_of(invocation);
+  if (context.caller.via == "http" && scope == "mgmt" && is_last_way_in(keys, key)) {
+    return admin::Answer::failed(
+        "This is the last key of the scope mgmt: without it you could make no other one from where "
+        "you are. Create another one first, or use vmq-admin on the node.");
+  }
+  const auto removed = keys.remove(key, scope);
   return removed ? admin::Answer::text("ok") : admin::Answer::failed(removed.error());
 }
 
@@ -71,8 +90,8 @@ void bind_key_commands(Handlers& handlers, ApiKeys& keys) {
   handlers["api-key add"] = [&keys](Context&, const admin::Invocation& invocation) {
     return add(keys, invocation);
   };
-  handlers["api-key delete"] = [&keys](Context&, const admin::Invocation& invocation) {
-    return remove(keys, invocation);
+  handlers["api-key delete"] = [&keys](Context& context, const admin::Invocation& invocation) {
+    return remove(keys, context, invocation);
   };
   handlers["api-key show"] = [&keys](Context&, const admin::Invocation& invocation) {
     return show(keys, invocation);

@@ -215,9 +215,22 @@ Answer answer_of(const node::Listeners::Done& done) {
   return done ? Answer::done() : Answer::failed(done.error());
 }
 
+// Who came over HTTP would find no way back. On the node itself there is always the admin socket.
+std::optional<Answer> would_lock_out(Context& context, const ListenerView& going) {
+  if (context.caller.via != "http" || !going.config.is_http()) return std::nullopt;
+  for (const ListenerView& view : context.node.listeners().views()) {
+    const bool is_running = view.status == ListenerStatus::Running;
+    if (is_running && view.config.is_http() && view.index != going.index) return std::nullopt;
+  }
+  return Answer::failed(
+      "This is the last HTTP listener that runs: without it you could not start it again from "
+      "where you are. Start another one first, or use vmq-admin on the node.");
+}
+
 Answer stop(Context& context, const Invocation& invocation) {
   const auto view = find(context, invocation);
   if (!view) return not_found(invocation);
+  if (auto refusal = would_lock_out(context, *view)) return std::move(*refusal);
   if (auto done = context.node.listeners().suspend(view->index); !done) return answer_of(done);
   if (invocation.has("kill_sessions")) context.node.disconnect_listener(view->index);
   return Answer::done();
@@ -232,6 +245,7 @@ Answer restart(Context& context, const Invocation& invocation) {
 Answer remove(Context& context, const Invocation& invocation) {
   const auto view = find(context, invocation);
   if (!view) return not_found(invocation);
+  if (auto refusal = would_lock_out(context, *view)) return std::move(*refusal);
   return answer_of(context.node.listeners().remove(view->index));
 }
 

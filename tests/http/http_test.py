@@ -241,6 +241,33 @@ class Keys(Case):
         self.assertEqual(self.ask("/api/v1/cluster/show", "POST", b"", key=self.key)[0], 405)
         self.assertEqual(self.ask("/api/v1/x", "OPTIONS")[2]["access-control-allow-origin"], "*")
 
+    def test_nobody_locks_himself_out(self):
+        """The last HTTP listener and the last key stay for whoever comes over HTTP."""
+        def command(words, key):
+            status, text, _ = self.ask("/api/v1/" + words, key=key)
+            return status, json.loads(text)
+
+        for port in (self.node.small, self.node.locked):
+            at = f"address=127.0.0.1&port={port}"
+            self.assertEqual(command("listener/stop?" + at, self.key)[0], 200)
+        at = f"address=127.0.0.1&port={self.node.http}"
+        for word in ("stop", "delete"):
+            status, answer = command(f"listener/{word}?{at}", self.key)
+            self.assertEqual(status, 400)
+            self.assertIn("last HTTP listener", answer["alert"][0]["text"])
+        for port in (self.node.small, self.node.locked):
+            at = f"address=127.0.0.1&port={port}"
+            self.assertEqual(command("listener/restart?" + at, self.key)[0], 200)
+        for known in command("api-key/show?scope=mgmt", self.key)[1]["table"]:
+            if known["Key"] != self.key:
+                command("api-key/delete?key=" + known["Key"], self.key)
+        status, answer = command("api-key/delete?key=" + self.key, self.key)
+        self.assertEqual(status, 400)
+        self.assertIn("last key", answer["alert"][0]["text"])
+        second = command("api-key/create", self.key)[1]["text"]
+        self.assertEqual(command("api-key/delete?key=" + second, self.key)[0], 200)
+        self.assertEqual(self.ask("/api/v1/cluster/show", key=self.key)[0], 200)
+
     def test_pages_elsewhere_cannot_use_remembered_passwords(self):
         basic = base64.b64encode(f"{self.key}:".encode()).decode()
         headers = {"Authorization": "Basic " + basic, "Sec-Fetch-Site": "cross-site"}
