@@ -26,6 +26,7 @@ Cables::Nodes Swarm::nodes() {
 
 cluster::Members Swarm::members_for(std::size_t index) const {
   cluster::Members members;
+  if (hosts_[index].has_left) return members;
   members.self = static_cast<cluster::MemberNumber>(index + 1);
   members.lease = hosts_[index].leases;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
@@ -35,6 +36,7 @@ cluster::Members Swarm::members_for(std::size_t index) const {
     member.name = "n" + std::to_string(i + 1) + "@sim";
     member.shards = hosts_[i].shards != 0 ? hosts_[i].shards : hosts_[i].options.shards;
     member.is_up = !hosts_[i].is_lapsed;
+    member.is_leaving = hosts_[i].is_leaving;
     members.all.push_back(std::move(member));
   }
   return members;
@@ -87,16 +89,50 @@ void Swarm::tell_members(Now now, bool together) {
 void Swarm::lapse(std::size_t index, Now now) {
   hosts_[index].is_lapsed = true;
   tell_members(now, is_together_);
+  share_out(static_cast<cluster::MemberNumber>(index + 1));
+}
+
+void Swarm::share_out(cluster::MemberNumber from) {
   std::vector<cluster::MemberNumber> takers;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     const auto member = static_cast<cluster::MemberNumber>(i + 1);
-    if (hosts_[i].node != nullptr && is_up(member)) takers.push_back(member);
+    if (stays(member)) takers.push_back(member);
   }
   for (auto& [name, owned] : owners_) {
-    if (owned.owner != index + 1 || owned.record.empty() || takers.empty()) continue;
+    if (owned.owner != from || owned.record.empty() || takers.empty()) continue;
     take(owned, takers[std::hash<std::string>{}(name.second) % takers.size()]);
     give(name, owned);
   }
+}
+
+void Swarm::stop(std::size_t index, Now now) {
+  Host& host = hosts_[index];
+  host.is_lapsed = true;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    if (i == index || hosts_[i].node == nullptr) continue;
+    const cluster::Members members = members_for(i);
+    hosts_[i].node->command(now_at(i, now),
+                            [&](core::ShardCore& core) { core.on_members(members); });
+  }
+  host.node->command(now_at(index, now), [](core::ShardCore& core) { core.on_shutdown(); });
+  settle(now);
+}
+
+void Swarm::leave(std::size_t index, Now now) {
+  hosts_[index].is_leaving = true;
+  tell_members(now, is_together_);
+}
+
+void Swarm::take_out(std::size_t index, Now now) {
+  hosts_[index].has_left = true;
+  tell_members(now, is_together_);
+}
+
+core::LeaveStatus Swarm::leave_status(std::size_t index, Now now) {
+  core::LeaveStatus sum;
+  node(index)->command(now_at(index, now),
+                       [&](core::ShardCore& core) { sum += core.shard().leave_status(); });
+  return sum;
 }
 
 void Swarm::give(const ClientName& name, const Owned& owned) {
@@ -110,6 +146,10 @@ bool Swarm::is_up(cluster::MemberNumber member) const {
   return host.node != nullptr && !host.is_lapsed;
 }
 
+bool Swarm::stays(cluster::MemberNumber member) const {
+  return is_up(member) && !hosts_[member - 1u].is_leaving;
+}
+
 void Swarm::take(Owned& owned, cluster::MemberNumber by) {
   if (!owned.record.empty()) {
     owned.earlier.push_back({owned.owner, owned.epoch});
@@ -119,6 +159,12 @@ void Swarm::take(Owned& owned, cluster::MemberNumber by) {
     owned.birth = ++last_epoch_;
   }
   owned.owner = by;
+}
+
+// What one that leaves has not told of is still its.
+bool Swarm::may_take(const Owned& owned, cluster::MemberNumber by) const {
+  if (hosts_[by - 1u].is_leaving) return false;
+  return owned.record.empty() ? !is_up(owned.owner) : !stays(owned.owner);
 }
 
 // As a real cluster does: whose member is down loses its clients to whoever asks.
@@ -139,7 +185,7 @@ void Swarm::tell_owners() {
       if (!is_kept) --records_refused_;
       const bool is_own = found != owners_.end() && found->second.owner == self;
       if (is_kept && is_own) found->second.record = told.record;
-      node->answer_record(shard, told.tag, is_kept);
+      node->answer_record(shard, told.tag, is_kept && is_own);
     }
     for (; !node->owner_asks.empty(); node->owner_asks.pop_front()) {
       const auto& [shard, ask] = node->owner_asks.front();
@@ -147,7 +193,7 @@ void Swarm::tell_owners() {
       if (owned.owner == cluster::no_member) {
         owned.owner = self;
         owned.birth = ++last_epoch_;
-      } else if (owned.owner != self && !is_up(owned.owner)) {
+      } else if (owned.owner != self && may_take(owned, self)) {
         take(owned, self);
       }
       const bool is_here = owned.owner == self;
@@ -156,6 +202,9 @@ void Swarm::tell_owners() {
           {is_here ? core::OwnerStatus::Here : core::OwnerStatus::Elsewhere, owned.owner,
            owned.birth, owned.epoch, owned.earlier, is_here ? owned.record : std::string()});
     }
+  }
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    if (hosts_[i].is_leaving) share_out(static_cast<cluster::MemberNumber>(i + 1));
   }
 }
 

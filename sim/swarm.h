@@ -26,6 +26,7 @@ struct Host {
   Duration wall_ahead{0};
   std::uint64_t leases = 1;  // the cluster has given it
   bool is_lapsed = false;
+  bool is_leaving = false;
   bool has_left = false;  // it is no member any more
   // That it has come up with: what it was told to have, unless its disk still owes something.
   std::uint8_t shards = 0;
@@ -51,6 +52,14 @@ class Swarm {
   // Its lease is over, as far as the others are concerned: what it owned goes to them. It learns of
   // it when it is told who the members are, or starts.
   void lapse(std::size_t index, Now now);
+  // Its process is about to end in order: the others count it as down before its clients hear of
+  // it. crash() ends it, start() brings it back.
+  void stop(std::size_t index, Now now);
+  // It hands on what it has, and is a member until it is taken out.
+  void leave(std::size_t index, Now now);
+  void take_out(std::size_t index, Now now);
+  // What it has still to hand on, all shards together.
+  core::LeaveStatus leave_status(std::size_t index, Now now);
   // Answers what nodes ask about the owners of clients. Who is asked knows everything at once.
   void tell_owners();
   // What nodes tell of their sessions cannot be kept, this many times.
@@ -82,6 +91,10 @@ class Swarm {
   void give(const ClientName& name, const Owned& owned);
   void take(Owned& owned, cluster::MemberNumber by);
   bool is_up(cluster::MemberNumber member) const;
+  bool stays(cluster::MemberNumber member) const;
+  bool may_take(const Owned& owned, cluster::MemberNumber by) const;
+  // Those that are known of go to the others.
+  void share_out(cluster::MemberNumber member);
 
   std::map<ClientName, Owned> owners_;
   std::uint64_t last_epoch_ = 0;

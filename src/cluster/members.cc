@@ -17,10 +17,21 @@ const Member* Members::find(std::string_view name) const {
   return found == all.end() ? nullptr : &*found;
 }
 
+bool Members::is_self_leaving() const {
+  const Member* member = find(self);
+  return member != nullptr && member->is_leaving;
+}
+
+bool Members::has_another_that_stays() const {
+  return std::any_of(all.begin(), all.end(), [this](const Member& member) {
+    return member.number != self && member.stays();
+  });
+}
+
 bool has_lost_member(const Members& before, const Members& now) {
   return std::any_of(before.all.begin(), before.all.end(), [&now](const Member& member) {
     const Member* still = now.find(member.number);
-    return member.is_up && (still == nullptr || !still->is_up);
+    return member.stays() && (still == nullptr || !still->stays());
   });
 }
 

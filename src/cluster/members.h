@@ -25,6 +25,10 @@ struct Member {
   std::string address;      // host:port of its listener.vmq, tls://host:port of its listener.vmqs
   std::uint8_t shards = 1;  // streams that it sends to each other member
   bool is_up = true;        // its lease has not lapsed
+  // It hands its sessions on, for good, and is gone then.
+  bool is_leaving = false;
+  // It keeps the sessions that it has, and may get others.
+  bool stays() const { return is_up && !is_leaving; }
   friend bool operator==(const Member&, const Member&) = default;
 };
 
@@ -66,11 +70,15 @@ struct Members {
   // Null: there is no such member.
   const Member* find(MemberNumber number) const;
   const Member* find(std::string_view name) const;
+  // Whether this member is leaving.
+  bool is_self_leaving() const;
+  // Whether another member keeps its sessions and may get more.
+  bool has_another_that_stays() const;
   bool is_alone() const { return all.size() < 2; }
   friend bool operator==(const Members&, const Members&) = default;
 };
 
-// A member that was up is not any more, or is none.
+// A member that was up is not any more, is none, or has begun to leave.
 bool has_lost_member(const Members& before, const Members& now);
 
 // Where a node listens for others. The host is a name or an IP address, one of IPv6 in brackets;

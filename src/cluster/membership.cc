@@ -113,9 +113,9 @@ std::vector<Membership::Row> Membership::rows() const {
     const std::optional<MemberRecord> record = parse_member_record(at->second);
     if (!record) continue;
     std::string name = at->first.substr(member_nodes_prefix.size());
-    rows.push_back(
-        {{record->number, std::move(name), record->address, record->shards, is_up(record->number)},
-         record->state});
+    rows.push_back({{record->number, std::move(name), record->address, record->shards,
+                     is_up(record->number), record->state == MemberState::Leaving},
+                    record->state});
   }
   std::sort(rows.begin(), rows.end(),
             [](const Row& a, const Row& b) { return a.member.number < b.member.number; });
@@ -185,6 +185,7 @@ bool Membership::is_fenced(Instant now) const {
 }
 
 bool Membership::wants_up() const {
+  if (steps_down_) return false;
   if (number_ == no_member || lease_number_ == 0) return false;
   if (standing_ == Standing::Member) return view_.is_complete();
   return operation_ == Operation::Join && step_ >= Step::Up && step_ != Step::Undo;
@@ -274,6 +275,18 @@ void Membership::remove(MemberNumber number, Duration patience, Instant now) {
                 const auto record = current ? parse_member_record(*current) : std::nullopt;
                 if (!record || record->number != number) return KeyEdit::done();
                 return KeyEdit::erase();
+              });
+}
+
+void Membership::step_down(Duration patience, Instant now) {
+  steps_down_ = true;
+  up_edit_.stop();
+  up_lease_ = 0;
+  begin(Operation::StepDown, patience, now);
+  if (number_ == no_member || !is_lease_asked_) return finish({});
+  edit_.begin(metadata_, member_up_key(number_),
+              [run = number_text(setup_.run)](const std::optional<std::string>& current) {
+                return current == run ? KeyEdit::erase() : KeyEdit::done();
               });
 }
 

@@ -76,8 +76,12 @@ class Membership {
   void create(std::uint64_t cluster, Duration patience, Instant now);
   // Joins the cluster that keeps this metadata. REQUIRES: likewise.
   void join(Duration patience, Instant now);
-  // Tells the others that this member is about to go. REQUIRES: it is a Member.
+  // Tells the others that this member is about to go, and that its sessions are theirs. There is no
+  // way back. REQUIRES: it is a Member.
   void announce_leave(Duration patience, Instant now);
+  // Counts itself down, so that the others need not wait until the lease has lapsed: it is about to
+  // end. There is no way back. REQUIRES: nothing else is under way.
+  void step_down(Duration patience, Instant now);
   // Takes a member out for good: this one, or one that is down.
   void remove(MemberNumber number, Duration patience, Instant now);
   bool is_busy() const { return operation_ != Operation::None; }
@@ -110,7 +114,7 @@ class Membership {
   std::uint64_t netsplits_resolved() const { return netsplits_resolved_; }
 
  private:
-  enum class Operation : std::uint8_t { None, Join, Announce, Remove };
+  enum class Operation : std::uint8_t { None, Join, Announce, Remove, StepDown };
   enum class Step : std::uint8_t { View, Cluster, Number, Name, Up, Enter, Seen, Undo };
 
   void begin(Operation operation, Duration patience, Instant now);
@@ -158,6 +162,7 @@ class Membership {
   std::uint64_t up_lease_ = 0;        // it stands under this one; 0: it does not
   Revision up_revision_ = 0;
   bool was_up_ = false;  // in this run
+  bool steps_down_ = false;
 
   KeyEdit record_edit_{membership_ids + (2ull << 40)};
 

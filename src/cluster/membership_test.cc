@@ -326,6 +326,34 @@ TEST_F(MembershipTest, a_node_that_stops_in_order_is_down_at_once) {
   EXPECT_EQ(shown(a), "1:a@h 2:b@h-");
 }
 
+TEST_F(MembershipTest, one_that_steps_down_is_down_before_it_ends) {
+  Node& a = node("a@h");
+  Node& b = node("b@h");
+  EXPECT_EQ(create(a), "");
+  EXPECT_EQ(join(b), "");
+  run(milliseconds(200));
+  b.membership->step_down(patience, now_);
+  EXPECT_EQ(await(b), "");
+  run(milliseconds(200));
+  EXPECT_EQ(shown(a), "1:a@h 2:b@h-");
+  EXPECT_TRUE(b.membership->is_fenced(now_));
+  run(lease);
+  EXPECT_EQ(shown(a), "1:a@h 2:b@h-");
+  restart(b);
+  run(seconds(1));
+  EXPECT_EQ(shown(a), "1:a@h 2:b@h");
+}
+
+TEST_F(MembershipTest, one_that_steps_down_does_not_wait_for_a_majority_that_is_away) {
+  Node& a = node("a@h");
+  EXPECT_EQ(create(a), "");
+  a.client->set_reach(Reach::None);
+  a.membership->step_down(seconds(1), now_);
+  const Instant before = now_;
+  EXPECT_NE(await(a), "");
+  EXPECT_LE((now_ - before).ms, 1500);
+}
+
 TEST_F(MembershipTest, the_majority_goes_on_without_a_node_that_is_cut_off) {
   Node& a = node("a@h");
   Node& b = node("b@h");
@@ -447,6 +475,15 @@ TEST_F(MembershipTest, a_member_leaves_in_two_steps) {
   run(milliseconds(200));
   EXPECT_EQ(shown(a), "1:a@h 2:b@h");
   EXPECT_EQ(a.membership->rows()[1].state, MemberState::Leaving);
+  for (const Node* node : {&a, &b}) {
+    EXPECT_FALSE(node->members().find("a@h")->is_leaving);
+    EXPECT_TRUE(node->members().find("b@h")->is_leaving);
+  }
+  EXPECT_FALSE(b.members().find("b@h")->stays());
+  // It is for good: a restart does not change it.
+  restart(b);
+  run(seconds(1));
+  EXPECT_TRUE(b.members().is_self_leaving());
   EXPECT_EQ(remove(b, 2), "");
   run(milliseconds(200));
   EXPECT_EQ(shown(a), "1:a@h");

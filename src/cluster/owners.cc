@@ -162,9 +162,14 @@ Owner Owners::here(const OwnerValue& value) const {
   return {OwnerStatus::Here, members_.self, value.birth, value.epoch, value.earlier, value.record};
 }
 
-bool Owners::is_up(MemberNumber number) const {
+bool Owners::stays(MemberNumber number) const {
   const Member* member = members_.find(number);
-  return member != nullptr && member->is_up;
+  return member != nullptr && member->stays();
+}
+
+bool Owners::is_leaving(MemberNumber number) const {
+  const Member* member = members_.find(number);
+  return member != nullptr && member->is_leaving;
 }
 
 void Owners::on_value(Jobs::iterator job, const std::optional<std::string>& value,
@@ -190,8 +195,14 @@ void Owners::on_value(Jobs::iterator job, const std::optional<std::string>& valu
 void Owners::on_asked(Jobs::iterator job, std::optional<OwnerValue> found, Revision revision,
                       Told& told) {
   if (!found) return compare_and_swap(job->first, revision, new_value());
-  if (found->owner == members_.self) return compare_and_swap(job->first, revision, found);
-  if (is_up(found->owner)) {
+  if (found->owner == members_.self) {
+    if (!members_.is_self_leaving()) return compare_and_swap(job->first, revision, found);
+    // It serves nobody with it, so it may be taken at any moment.
+    remember(job->first, {revision, found->birth, found->epoch, found->earlier});
+    return answer(job, here(*found), told);
+  }
+  // Who leaves takes nothing from anybody.
+  if (stays(found->owner) || members_.is_self_leaving()) {
     return answer(
         job, {OwnerStatus::Elsewhere, found->owner, found->birth, found->epoch, found->earlier},
         told);
@@ -201,6 +212,10 @@ void Owners::on_asked(Jobs::iterator job, std::optional<OwnerValue> found, Revis
 
 void Owners::look_at_owner(Jobs::iterator job, OwnerValue found, Revision revision) {
   const MemberNumber owner = found.owner;
+  // That it leaves is for good: there is nothing to look at. What it has not told of is still its.
+  if (is_leaving(owner) && !found.record.empty()) {
+    return take_over(job, std::move(found), revision);
+  }
   asked_.emplace(next_id_, Request{job->first, std::move(found), revision, true});
   metadata_.get(next_id_++, member_up_key(owner));
 }
@@ -218,11 +233,12 @@ void Owners::on_look(Jobs::iterator job, Request& looked, bool is_up, Told& told
     has_left_ = true;  // the members that are known here are not those of now
     return end(job);
   }
-  if (value.record.empty()) {
-    return compare_and_swap(job->first, looked.revision, new_value());
-  }
-  const Revision revision = looked.revision;
-  compare_and_swap(job->first, revision, claimed_by(members_.self, std::move(value), revision));
+  take_over(job, std::move(value), looked.revision);
+}
+
+void Owners::take_over(Jobs::iterator job, OwnerValue found, Revision revision) {
+  if (found.record.empty()) return compare_and_swap(job->first, revision, new_value());
+  compare_and_swap(job->first, revision, claimed_by(members_.self, std::move(found), revision));
 }
 
 void Owners::on_done(Jobs::iterator job, Request& done, Revision revision, Told& told) {

@@ -1,12 +1,13 @@
 // Which member has a client's session: one key of the metadata for each client id (owner_value.h).
-// Whoever asks first for a client that nobody has becomes its owner; an owner that is not up, or no
-// member any more, loses it to the next who asks, or who sweeps.
+// Whoever asks first for a client that nobody has becomes its owner; an owner that is not up, is
+// leaving, or is no member any more, loses it to the next who asks, or who sweeps.
 //
 //   ask ── create the key ─┬ done ─────────────────────────────────▶ Here
 //                          └ it is there ┬ own: write it once more ─▶ Here
-//                                        ├ of one that is up ───────▶ Elsewhere
+//                                        ├ of one that stays ───────▶ Elsewhere
+//                                        ├ with a record, of one that leaves ─┐
 //                                        └ else: is it really down? ┬ no ─▶ Elsewhere
-//                                                 swap the key ◀────┘
+//                                                 swap the key ◀────┘◀────────┘
 //                                                  ├ done ─▶ Here, claimed if there is a record
 //                                                  └ again
 //
@@ -163,7 +164,9 @@ class Owners {
   void on_done(Jobs::iterator job, Request& done, Revision revision, Told& told);
   void take_cas(const CasAnswer& done, Told& told);
   void take_get(const GetAnswer& got, Told& told);
-  bool is_up(MemberNumber number) const;
+  void take_over(Jobs::iterator job, OwnerValue found, Revision revision);
+  bool stays(MemberNumber number) const;
+  bool is_leaving(MemberNumber number) const;
   // Of a session that begins here.
   OwnerValue new_value();
   Owner here(const OwnerValue& value) const;

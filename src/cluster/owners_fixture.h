@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/member_record.h"
 #include "cluster/memory_metadata.h"
 #include "cluster/owners.h"
 
@@ -62,6 +63,15 @@ class OwnersFixture : public testing::Test {
       now = now + milliseconds(10);
       for (const auto& node : nodes) step(*node);
     }
+  }
+  // Everybody is up, and knows that this one leaves.
+  void tell_leaving(std::size_t leaving) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      Members members = members_of(i, {true, true, true});
+      members.all[leaving].is_leaving = true;
+      nodes[i]->owners.set_members(members);
+    }
+    write(member_up_key(static_cast<MemberNumber>(leaving + 1)), "run");
   }
   // The process of a node ends, and another one begins.
   void restart(std::size_t at) { nodes[at] = std::make_unique<Node>(realm, ++seed); }

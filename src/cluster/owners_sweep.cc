@@ -8,13 +8,13 @@
 namespace vmq::cluster {
 namespace {
 
-// The same on all members: each session has one among those that are up, and when the members
+// The same on all members: each session has one among those that stay, and when the members
 // change only those of the members that came or went get another.
 MemberNumber choose(const Members& members, std::string_view key) {
   MemberNumber best = no_member;
   std::uint64_t best_hash = 0;
   for (const Member& member : members.all) {
-    if (!member.is_up) continue;
+    if (!member.stays()) continue;
     const std::uint64_t hash = keyed_hash({member.number}, key);
     if (best != no_member && hash <= best_hash) continue;
     best = member.number;
@@ -87,8 +87,9 @@ void Owners::consider(const Change& change) {
 }
 
 bool Owners::is_wanted(const std::string& key, const OwnerValue& value) const {
-  const bool is_spared = std::find(spared_.begin(), spared_.end(), value.owner) != spared_.end();
-  return !is_up(value.owner) && !is_spared && choose(members_, key) == members_.self;
+  const bool is_spared = !is_leaving(value.owner) &&
+                         std::find(spared_.begin(), spared_.end(), value.owner) != spared_.end();
+  return !stays(value.owner) && !is_spared && choose(members_, key) == members_.self;
 }
 
 // Of a value without a record: the session ended with the process that had it.

@@ -91,6 +91,21 @@ TEST_F(OwnersSweepTest, sessions_of_a_member_that_has_left_are_claimed) {
   EXPECT_EQ(claimed(0).size() + claimed(1).size(), 20u);
 }
 
+TEST_F(OwnersSweepTest, the_sessions_of_a_member_that_leaves_are_shared_by_those_that_stay) {
+  fill(3, 100);
+  tell_leaving(2);
+  // Though it be away, nobody waits for it.
+  for (const auto& node : nodes) node->owners.spare({3});
+  for (std::size_t i = 0; i < nodes.size(); ++i) sweep(i);
+  run_sweeps();
+  EXPECT_EQ(claimed(0).size() + claimed(1).size(), 100u);
+  EXPECT_GT(claimed(0).size(), 20u);
+  EXPECT_GT(claimed(1).size(), 20u);
+  // It would not be told of its own again by a later sweep.
+  EXPECT_TRUE(std::none_of(nodes[2]->told.claimed.begin(), nodes[2]->told.claimed.end(),
+                           [](const Owners::Claimed& claim) { return claim.owner.epoch != 0; }));
+}
+
 TEST_F(OwnersSweepTest, who_may_be_back_soon_keeps_its_sessions_until_somebody_asks) {
   fill(3, 10);
   tell({true, true, false});

@@ -292,6 +292,42 @@ TEST_F(OwnersTest, an_owner_that_comes_back_is_faster_or_learns_of_it) {
   }
 }
 
+TEST_F(OwnersTest, who_leaves_loses_its_clients_to_whoever_asks) {
+  ask(0, "a");
+  record(0, "a", "record");
+  tell_leaving(0);
+  const auto epoch = static_cast<std::uint64_t>(revision_of("a"));
+  EXPECT_EQ(ask(1, "a"), (Owner{OwnerStatus::Here, 2, 0, epoch, {{1, 0}}, "record"}));
+  EXPECT_EQ(ask(0, "a"), (Owner{OwnerStatus::Elsewhere, 2, 0, epoch, {{1, 0}}}));
+  EXPECT_FALSE(record(0, "a", "late"));
+}
+
+TEST_F(OwnersTest, what_one_that_leaves_has_not_told_of_is_still_its) {
+  ask(0, "a");
+  tell_leaving(0);
+  EXPECT_EQ(ask(1, "a"), elsewhere(1));
+  write(member_up_key(1), std::nullopt);
+  EXPECT_EQ(ask(1, "a"), here(2));
+}
+
+TEST_F(OwnersTest, who_leaves_asks_without_a_trace_and_takes_nothing) {
+  ask(0, "a");
+  record(0, "a", "record");
+  ask(2, "b");
+  record(2, "b", "record");
+  tell_leaving(0);
+  const Revision before = realm.revision();
+  EXPECT_EQ(ask(0, "a"), (Owner{OwnerStatus::Here, 1, 0, 0, {}, "record"}));
+  Members members = members_of(0, {true, true, false});
+  members.all[0].is_leaving = true;
+  nodes[0]->owners.set_members(members);
+  EXPECT_EQ(ask(0, "b"), elsewhere(3));
+  EXPECT_EQ(realm.revision(), before);
+  // What it has goes on being told of until somebody takes it.
+  EXPECT_TRUE(record(0, "a", "newer"));
+  EXPECT_EQ(ask(1, "a").record, "newer");
+}
+
 TEST_F(OwnersTest, a_release_that_cannot_be_done_comes_before_the_next_question) {
   ask(0, "a");
   record(0, "a", "record");

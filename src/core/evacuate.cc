@@ -56,6 +56,7 @@ std::string_view Shard::reference_for(mqtt::ReasonCode reason) const {
     return evacuation_->server_reference;
   }
   const bool sends_away = reason == mqtt::ReasonCode::UseAnotherServer ||
+                          reason == mqtt::ReasonCode::ServerMoved ||
                           reason == mqtt::ReasonCode::ServerShuttingDown;
   return sends_away ? std::string_view(config().node.server_reference) : std::string_view();
 }

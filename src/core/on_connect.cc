@@ -183,6 +183,9 @@ std::optional<mqtt::ReasonCode> Shard::check_connect(const Connection& conn,
     return ReasonCode::UnsupportedProtocolVersion;
   // Through another member comes who has a session here.
   if (evacuation_ && !conn.is_tunnelled) return ReasonCode::UseAnotherServer;
+  if (is_leaving()) {
+    return conn.is_tunnelled ? ReasonCode::ServerUnavailable : ReasonCode::ServerMoved;
+  }
   if (is_overloaded_) return ReasonCode::ServerBusy;
   if (connect.client_id.size() > config().session.client_id_size_max) {
     return ReasonCode::ClientIdentifierNotValid;

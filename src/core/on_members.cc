@@ -48,6 +48,7 @@ void Shard::on_members(const cluster::Members& members) {
   review_doubts(has_any_left);
   review_moved();
   begin_registration(is_in_doubt);
+  review_leaving();
   check_informed();
   release_subacks();
 }

@@ -199,8 +199,8 @@ void Shard::register_sessions() {
   for (; registered_end_ < sessions_.size() && registering_.size() < registering_max;
        ++registered_end_) {
     Session* session = sessions_[registered_end_].get();
-    if (session == nullptr || session->is_stream || session->is_owned) continue;
-    if (session->has_moved()) continue;
+    if (session == nullptr || session->is_stream || session->has_moved()) continue;
+    if (session->is_owned && !is_leaving()) continue;
     ask_owner(*session);
   }
 }

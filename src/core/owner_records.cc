@@ -45,7 +45,7 @@ void Shard::tell_record(Session& session) {
   std::string record = session.clean ? std::string() : owner_record(session);
   if (record.size() > record_bytes_max) record.clear();
   const std::uint64_t hash = record.empty() ? 0 : keyed_hash({1}, record) | 1;
-  if (hash == session.record_hash) return;
+  if (hash == session.record_hash) return settle_will(session, true);
   session.record_hash = hash;
   session.record_tag = claims_.next_record++;
   claims_.told.emplace(session.record_tag, Claim::Member{session.slot, session.created_generation});
@@ -70,7 +70,7 @@ std::string Shard::owner_record(const Session& session) {
       record.subscriptions.push_back(std::move(known));
     }
   }
-  record_will(session, record);
+  if (!session.is_will_parting) record_will(session, record);
   record_.clear();
   write_session_record(record, record_);
   return std::string(as_text(record_));
@@ -89,6 +89,7 @@ void Shard::on_owner_recorded(std::uint64_t tag, bool is_known) {
       timers_.add(now_.instant + told_again_after,
                   {TimerKind::Reload, session->slot, session->created_generation});
     }
+    settle_will(*session, is_known);
   }
   release_subacks();
 }

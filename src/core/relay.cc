@@ -32,12 +32,15 @@ constexpr std::size_t relayed_per_turn = 4096;
 void Shard::move_away(Session& session, const Owner& owner) {
   const bool is_over = is_obsolete(session, owner.birth);
   session.is_owned = false;
-  session.will.reset();
-  session.will_at = {0};
+  if (!session.is_will_parting) {
+    session.will.reset();
+    session.will_at = {0};
+  }
   session.record_hash = 0;
   if (session.is_online()) {
     const bool is_clean = session.clean;
-    disconnect(session.conn.slot(), mqtt::ReasonCode::SessionTakenOver);
+    disconnect(session.conn.slot(),
+               is_leaving() ? mqtt::ReasonCode::ServerMoved : mqtt::ReasonCode::SessionTakenOver);
     if (is_clean) return;
   }
   if (session.durable == nullptr || is_over) {

@@ -136,7 +136,9 @@ void Shard::go_offline(Session& session, bool with_will) {
     delay = std::min(delay, session.expiry_interval_s);
     const std::optional<Duration> cap = config().session.last_will_delay_max;
     if (cap) delay = static_cast<std::uint32_t>(std::min<std::int64_t>(delay, cap->ms / 1000));
-    if (delay == 0 && !is_will_held(session)) {
+    if (delay == 0 && is_will_shared(session)) {
+      part_with_will(session);
+    } else if (delay == 0 && !is_will_held(session)) {
       publish_will(session);
     } else {
       session.will_at = now_.wall + seconds(delay);
@@ -218,7 +220,8 @@ void Shard::arm(Session& session) {
     due = due ? std::min(*due, end) : end;
   }
   if (!due) return;
-  const bool waits = is_owner_open(session) || is_will_held(session);
+  const bool waits =
+      is_owner_open(session) || is_will_held(session) || session.is_will_parting;
   const Duration least = waits ? seconds(1) : milliseconds(1);
   const Instant at = now_.instant + std::max(*due - now_.wall, least);
   if (session.timer_at.ms != 0 && session.timer_at <= at) return;

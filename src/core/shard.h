@@ -554,12 +554,14 @@ class Shard {
     Rearm,     // sessions from `slot` on
     Interest,  // a SUBACK has waited long enough
     Evacuate,
+    Leave,
     Unkept  // a stream's session: what waits for the member in memory only
   };
   struct Timer {
     TimerKind kind = TimerKind::Sys;
     std::uint32_t slot = 0;
-    // Of the connection; of a session its created_generation; of Sys, Rearm and Evacuate the round.
+    // Of the connection; of a session its created_generation; of Sys, Rearm, Evacuate and Leave the
+    // round.
     std::uint64_t incarnation = 0;
   };
   void on_timer();
@@ -570,7 +572,6 @@ class Shard {
   void publish_sys(const Timer& timer);
   void publish_counter(std::string_view metric, std::uint64_t value);
   void publish_histogram(std::string_view metric, const HistogramSum& histogram);
-  void on_shutdown();
 
   // --- new settings (on_config.cc) ---
   void on_config(ConfigChange change);
@@ -582,6 +583,17 @@ class Shard {
   void evacuate_some(const Timer& timer);
   bool is_evacuee(const Connection& conn) const;
   std::string_view reference_for(mqtt::ReasonCode reason) const;
+
+  // --- handing over all that is here (leaving.cc) ---
+  bool is_leaving() const;
+  void review_leaving();
+  void go_on_leaving(const Timer& timer);
+  LeaveStatus leave_status() const;
+  void on_shutdown();
+  bool has_handed_over() const;
+  bool is_will_shared(const Session& session) const;
+  void part_with_will(Session& session);
+  void settle_will(Session& session, bool is_ours);
 
   // --- an operator (on_command.cc) ---
   // Ends the connections that came through a listener, from slot `from` on and at most so many.
@@ -734,6 +746,8 @@ class Shard {
   std::uint64_t evacuation_round_ = 0;
   std::uint64_t evacuation_debt_ = 0;  // millionths of clients
   std::uint32_t evacuation_at_ = 0;    // the next place to look at
+  bool has_leave_timer_ = false;
+  bool is_stopping_ = false;
   bool store_congested_ = false;
   std::uint64_t saved_links_ = 0;  // sum of the numbers in the record of the links
   std::vector<ConnId> congested_;  // publishers that wait for the store

@@ -190,7 +190,8 @@ struct Session {
   bool is_stream = false;             // holds what is owed to another member: no client's
   bool is_counted_durable = false;    // in Shard::interest_
   bool is_counted_online = false;
-  bool is_owned = false;                 // the cluster knows that it lives here
+  bool is_owned = false;         // the cluster knows that it lives here
+  bool is_will_parting = false;  // the cluster is being told that the will is ours (leaving.cc)
   std::uint64_t created_generation = 0;  // of the subscription index
   std::uint64_t backlog_end = 0;         // entries below had waited for this connection
   std::uint64_t hash = 0;

@@ -46,6 +46,9 @@ void Shard::on_timer() {
       case TimerKind::Evacuate:
         evacuate_some(*timer);
         break;
+      case TimerKind::Leave:
+        go_on_leaving(*timer);
+        break;
     }
   }
 }
@@ -161,6 +164,7 @@ void Shard::sweep_timers() {
       case TimerKind::Interest:
       case TimerKind::Evacuate:
       case TimerKind::Unkept:
+      case TimerKind::Leave:
         break;
     }
     return true;
@@ -173,6 +177,10 @@ bool Shard::meet_deadlines(Session& session) {
   const std::optional<Duration> life = lifetime_of(session);
   const bool is_over = life && session.disconnected_at + *life <= now_.wall;
   const bool is_will_due = session.will_at.ms != 0 && (is_over || session.will_at <= now_.wall);
+  if (is_will_due && is_will_shared(session)) {
+    if (!session.is_will_parting) part_with_will(session);
+    return false;
+  }
   if (is_will_due) publish_will(session);
   if (is_over) {
     end_session(session);
@@ -226,14 +234,6 @@ void Shard::publish_histogram(std::string_view metric, const HistogramSum& histo
   publish_counter(name + "_bucket_inf", histogram.count());
   publish_counter(name + "_count", histogram.count());
   publish_counter(name + "_sum", histogram.sum);
-}
-
-// The node stops: clients are told, wills of sessions that end now are published, the others stay
-// on disk.
-void Shard::on_shutdown() {
-  for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
-    if (connections_[slot] != nullptr) disconnect(slot, ReasonCode::ServerShuttingDown);
-  }
 }
 
 }  // namespace vmq::core
