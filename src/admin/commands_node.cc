@@ -70,9 +70,11 @@ constexpr Command kRows[] = {
      .prose = "Takes a member out of the cluster.",
      .args = kLeaveArgs,
      .takes_long = true,
-     .detail = "Without -k a member only gets no new clients. With it its clients are cut; the log "
-               "of the member tells every -i seconds how many are left. When some are still there "
-               "after -t seconds the command ends, and can be repeated."},
+     .detail = "Without -k a member only gets no new clients. With it its clients are cut, and its "
+               "sessions move to the other members with what waits for them; its log tells every "
+               "-i seconds what is left. When something still is after -t seconds, the command "
+               "ends and says what; the member goes on, and is out when the command is repeated "
+               "and completes. There is no way back."},
 };
 
 }  // namespace

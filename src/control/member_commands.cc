@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "cluster/member_record.h"
-#include "control/metric_values.h"
 
 namespace vmq::control {
 namespace {
@@ -56,57 +55,109 @@ Result<Leaving, std::string> parse_leaving(std::string_view json) {
 }
 
 // Members listen for each other as before.
-void end_service(node::Node& node, bool kills) {
+void suspend_listeners(node::Node& node) {
   for (const node::ListenerView& view : node.listeners().views()) {
-    if (!view.config.is_mqtt()) continue;
-    if (view.status == node::ListenerStatus::Running) {
+    if (view.config.is_mqtt() && view.status == node::ListenerStatus::Running) {
       static_cast<void>(node.listeners().suspend(view.index));
     }
-    if (kills) node.disconnect_listener(view.index);
   }
 }
 
-std::uint64_t clients_online(const node::Node& node) {
-  return sum_of(node, "active_mqtt_connections") + sum_of(node, "active_mqttws_connections");
+void cut_clients(node::Node& node) {
+  for (const node::ListenerView& view : node.listeners().views()) {
+    if (view.config.is_mqtt()) node.disconnect_listener(view.index);
+  }
 }
 
-// Waits until no client is connected; false: some still are. Says every so often how many.
-Result<void, std::string> await_clients(node::Node& node, node::Log& log, const Leaving& leaving,
-                                        const std::function<bool()>& is_ending) {
+// "3 clients, 2 sessions with 17 messages": what is not nothing.
+std::string text_of(const core::LeaveStatus& left) {
+  std::string text;
+  const auto add = [&text](std::uint64_t count, const char* what) {
+    if (count == 0) return;
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + what;
+  };
+  add(left.clients, " clients");
+  add(left.sessions, " sessions");
+  add(left.messages, " messages in them");
+  add(left.unconfirmed, " messages on their way");
+  return text;
+}
+
+// Why it may not go on by itself.
+std::string obstacles(const node::Node& node, const core::LeaveStatus& left) {
+  std::string text;
+  const node::MembersSnapshot members = node.members();
+  std::string down;
+  for (const cluster::Member& member : members->all) {
+    if (!member.is_up && member.number != members->self) down += ' ' + member.name;
+  }
+  if (!down.empty()) {
+    text += " What is not up may hold messages for them, and is waited for:" + down +
+            "; start it, or take it out first if it is gone for good.";
+  }
+  if (left.untold > 0) {
+    text += ' ' + std::to_string(left.untold) +
+            " sessions are not known to the cluster, because it could not be told yet or they have "
+            "too many subscriptions (docs/limits.md): vmq-admin session show lists them.";
+  }
+  return text;
+}
+
+// By others: it serves nobody.
+bool is_taken_out(const node::Cluster& cluster) { return !cluster.status().trouble.empty(); }
+
+// Waits until the others have everything that was here. The error says what they have not.
+Result<void, std::string> hand_over(node::Node& node, node::Log& log, node::Cluster& cluster,
+                                    const Leaving& leaving,
+                                    const std::function<bool()>& is_ending) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::seconds(leaving.timeout_s);
   const auto interval = std::chrono::seconds(std::max<std::uint64_t>(leaving.interval_s, 1));
   auto next_summary = Clock::now() + interval;
-  while (const std::uint64_t online = clients_online(node)) {
+  // What is between two shards is seen by neither: nothing twice is nothing.
+  for (int times_empty = 0;;) {
+    if (is_ending())
+      return failure(std::string("the node is stopping; it leaves on when it is back"));
+    const bool has_begun = node.members()->is_self_leaving();
+    const std::optional<core::LeaveStatus> left = node.leave_status();
+    times_empty = has_begun && left && left->is_empty() ? times_empty + 1 : 0;
+    if (times_empty == 2 || is_taken_out(cluster)) return {};
     const auto at = Clock::now();
-    if (is_ending()) return failure<std::string>("the node is stopping");
     if (at >= end) {
-      return failure("clients are still connected after " + std::to_string(leaving.timeout_s) +
-                     " s: " + std::to_string(online) +
-                     "; nobody new gets in. Repeat the command to go on");
+      const std::string what = left ? text_of(*left) : "what a busy shard has";
+      return failure("after " + std::to_string(leaving.timeout_s) +
+                     " s this is still here: " + what +
+                     ". Nothing is lost: the node takes no clients, goes on handing over, "
+                     "and is a member until this command is repeated and completes." +
+                     (left ? obstacles(node, *left) : std::string()));
     }
-    if (at >= next_summary) {
+    if (left && at >= next_summary) {
       next_summary = at + interval;
-      log.info("leaving", {{"clients", online},
+      log.info("leaving", {{"clients", left->clients},
+                           {"sessions", left->sessions},
+                           {"messages", left->messages},
+                           {"unconfirmed", left->unconfirmed},
                            {"seconds_left",
                             std::chrono::duration_cast<std::chrono::seconds>(end - at).count()}});
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  return {};
 }
 
 // This member goes. The text is for the operator.
 Result<std::string, std::string> leave_self(node::Node& node, node::Log& log,
                                             node::Cluster& cluster, const Leaving& leaving,
                                             const std::function<bool()>& is_ending) {
-  if (const auto done = cluster.announce_leave(); !done) return failure(done.error().text);
-  end_service(node, leaving.kills);
   if (!leaving.kills) {
+    suspend_listeners(node);
     return std::string("Done! Use -k to teardown and migrate existing sessions!");
   }
-  if (const auto gone = await_clients(node, log, leaving, is_ending); !gone) {
-    return failure(gone.error());
+  if (const auto done = cluster.announce_leave(); !done) return failure(done.error().text);
+  suspend_listeners(node);
+  if (is_taken_out(cluster)) {
+    cut_clients(node);
+  } else if (const auto done = hand_over(node, log, cluster, leaving, is_ending); !done) {
+    return failure(done.error());
   }
   if (const auto done = cluster.leave(); !done) return failure(done.error().text);
   log.info("left_cluster", {{"effect", "this node stands alone, its listeners are suspended"}});

@@ -188,6 +188,7 @@ int serve(const std::string& file, const std::function<void()>& on_ready) {
   server->reset();
   admin_socket->reset();
   commands.reset();
+  cluster->step_down();
   auto stopped = (*node)->stop(stop_patience);
   if (!stopped) {
     log.error("stop_failed", {{"reason", stopped.error()}});

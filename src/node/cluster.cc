@@ -112,6 +112,11 @@ Cluster::~Cluster() {
   cluster::etcd::await_threads_end(grpc_patience);
 }
 
+void Cluster::step_down() {
+  const std::unique_lock<std::mutex> lock(operation_, std::try_to_lock);
+  if (lock && run_ != nullptr && !node_.members()->is_alone()) run_->step_down();
+}
+
 void Cluster::stop() {
   const std::lock_guard<std::mutex> lock(operation_);
   run_.reset();
@@ -459,7 +464,18 @@ Cluster::Done Cluster::remove(const std::string& name, bool is_lost) {
 Cluster::Done Cluster::announce_leave() {
   const std::unique_lock<std::mutex> lock(operation_, std::try_to_lock);
   if (!lock) return failure(ClusterError{"busy", "another change of the cluster is under way"});
-  if (run_ == nullptr || !node_.members()->has_quorum) return {};
+  if (run_ == nullptr || !status().trouble.empty()) return {};  // it was taken out already
+  const MembersSnapshot members = node_.members();
+  if (!members->has_quorum) {
+    return failure(ClusterError{"no_majority",
+                                "this node does not reach the majority of its cluster, which has "
+                                "to know that it leaves; nothing was changed"});
+  }
+  if (!members->has_another_that_stays()) {
+    return failure(ClusterError{"no_target",
+                                "no other member is there that could take over the sessions of "
+                                "this node; nothing was changed"});
+  }
   const auto how = run_->run(
       [](Membership& membership, Instant now) { membership.announce_leave(step_patience, now); });
   if (!how) return failure(ClusterError{"not_announced", how.error()});

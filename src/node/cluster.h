@@ -60,7 +60,10 @@ class Cluster {
 
   // Becomes the member that it was. The error is a sentence.
   [[nodiscard]] Result<void, std::string> resume();
-  // Tells the others that this member is gone for now. Nothing can be asked for after it.
+  // Tells the others that this member is about to be gone for now, so that they take its clients
+  // in; to be followed by the end of the node, and stop(). Waits a second at most.
+  void step_down();
+  // Ends it. Nothing can be asked for after it.
   void stop();
 
   ClusterStatus status() const;

@@ -17,6 +17,11 @@ constexpr Duration claim_patience = seconds(60);
 // Between attempts at what the cluster could not be told.
 constexpr Duration retry_pause = seconds(1);
 constexpr Duration key_patience = seconds(5);
+// Between two looks at what a member that leaves still has.
+constexpr Duration sweep_pause = seconds(3);
+// The end of a process waits no longer for others to know of it.
+constexpr Duration step_down_patience = seconds(1);
+constexpr std::chrono::milliseconds others_hear{50};
 
 Instant now() { return read_clock().instant; }
 
@@ -84,6 +89,15 @@ void ClusterRun::note_members(const std::vector<cluster::EnsembleMember>& member
   ensemble_.set_members(members);
 }
 
+void ClusterRun::step_down() {
+  const Finished how = run([this](cluster::Membership& membership, Instant at) {
+    steps_down_ = true;
+    membership.step_down(step_down_patience, at);
+  });
+  // Without a majority its lease lapses. The others hear of it a moment after the majority.
+  if (how) std::this_thread::sleep_for(others_hear);
+}
+
 void ClusterRun::end() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -141,6 +155,17 @@ void ClusterRun::clean_keys(Instant at) {
   owners_->sweep();
 }
 
+// A member that leaves may tell of a session after everybody has looked.
+void ClusterRun::sweep_leaving(Instant at) {
+  const auto& all = membership_->members().all;
+  const bool has_leaving = std::any_of(all.begin(), all.end(), [this](const auto& member) {
+    return member.is_leaving && member.number != membership_->members().self;
+  });
+  if (!has_leaving || owners_->is_sweeping()) sweep_due_ = at + sweep_pause;
+  if (at < sweep_due_) return;
+  owners_->sweep();
+}
+
 // Without the majority nobody knows who has a client, and whoever asks is told so at once. What a
 // member had that is gone is claimed as soon as that is seen.
 void ClusterRun::open_desk(bool is_new, Instant at) {
@@ -155,6 +180,7 @@ void ClusterRun::open_desk(bool is_new, Instant at) {
   }
   if (serves && is_desk_open_ && end_patience(at)) owners_->sweep();
   if (serves && is_desk_open_) clean_keys(at);
+  if (serves && is_desk_open_) sweep_leaving(at);
   if (serves && is_desk_open_ && at >= retry_due_) {
     retry_due_ = at + retry_pause;
     owners_->retry();
@@ -238,10 +264,12 @@ void ClusterRun::loop() {
     if (key_change) begin_key_change(*std::move(key_change));
     metadata_->poll(answers);
     const bool is_new = membership_->take(answers, now());
-    tell_lease();
-    // Shards that hear of a new lease ask at once who has their sessions.
-    open_desk(is_new, now());
-    if (is_new || task) setup_.tell(*membership_);
+    if (!steps_down_) {
+      tell_lease();
+      // Shards that hear of a new lease ask at once who has their sessions.
+      open_desk(is_new, now());
+      if (is_new || task) setup_.tell(*membership_);
+    }
     serve_desk(answers);
     serve_keys(answers);
     look_at_etcd(now());

@@ -69,6 +69,10 @@ class ClusterRun {
   [[nodiscard]] cluster::SharedTable::How change_key(KeyChange change);
   // On the thread: who the members are, in the order of joining.
   void note_members(const std::vector<cluster::EnsembleMember>& members);
+  // Counts this member as down for the others, and waits a moment until they can know. What its
+  // shards still ask and tell of their sessions is passed on, and nobody here hears of anything
+  // new.
+  void step_down();
   // Ends the thread and the membership; etcd goes on.
   void end();
 
@@ -80,6 +84,7 @@ class ClusterRun {
   void spare_absent(Instant at);
   bool end_patience(Instant at);
   void clean_keys(Instant at);
+  void sweep_leaving(Instant at);
   void serve_desk(const cluster::Answers& answers);
   void tell_lease();
   void begin_key_change(KeyChange change);
@@ -107,6 +112,8 @@ class ClusterRun {
   Instant retry_due_{0};
   std::optional<Instant> cleaning_due_;  // of keys of an earlier process
   bool is_cleaned_ = false;
+  Instant sweep_due_{0};  // while somebody leaves
+  bool steps_down_ = false;
   std::map<cluster::MemberNumber, Instant> absent_;  // since when
   std::size_t spared_count_ = 0;
   Instant etcd_due_{0};

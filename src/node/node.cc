@@ -325,6 +325,17 @@ void Node::evacuate(const std::optional<Evacuation>& evacuation) {
   }
 }
 
+std::optional<core::LeaveStatus> Node::leave_status() {
+  const auto by_shard = ask_shards<core::LeaveStatus>(
+      [](ShardThread& shard) { return shard.core().shard().leave_status(); }, change_patience);
+  core::LeaveStatus sum;
+  for (const auto& share : by_shard) {
+    if (!share) return std::nullopt;
+    sum += *share;
+  }
+  return sum;
+}
+
 void Node::note_netsplits(std::uint64_t detected, std::uint64_t resolved) {
   values_.set(core::NodeValue::NetsplitDetected, detected);
   values_.set(core::NodeValue::NetsplitResolved, resolved);

@@ -98,6 +98,9 @@ class Node {
   };
   void evacuate(const std::optional<Evacuation>& evacuation);
   bool is_evacuating() const { return values_.value(core::NodeValue::Evacuating) != 0; }
+  // What this node, which leaves its cluster, has still to hand over; nothing if a shard is too
+  // slow.
+  std::optional<core::LeaveStatus> leave_status();
   // How each shard sees its connections to other members; nothing of a shard that is too slow.
   std::vector<std::optional<std::vector<LinkView>>> links();
   // Asks another node and waits for its answer.

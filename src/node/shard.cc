@@ -403,7 +403,8 @@ void ShardThread::stop(Duration patience) {
 bool ShardThread::is_over() {
   if (!is_stopping_) return false;
   const bool has_clients = reactor_.client_count() > 0 || reactor_.lingering_count() > 0;
-  const bool is_done = !has_clients && completions_.durable.value >= ticket_submitted_;
+  const bool is_done = !has_clients && completions_.durable.value >= ticket_submitted_ &&
+                       core_.shard().has_handed_over();
   if (is_done && !is_quiet_) {
     is_quiet_ = true;
     world_.quiet_shards.fetch_add(1, std::memory_order_acq_rel);

@@ -43,7 +43,9 @@ class Subscriber:
         self.process.wait()
 
 
-class ClusterTest(unittest.TestCase):
+class ClusterCase(unittest.TestCase):
+    """Three nodes that are not started yet."""
+
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="vmq-cluster-")
         self.nodes = make_nodes(PROGRAMS, self.folder, 3)
@@ -123,6 +125,8 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(code, 1, text)
         self.assertIn(f"failed for reason: {reason}\n", text)
 
+
+class ClusterTest(ClusterCase):
     def test_three_nodes_are_one_broker_and_survive_the_restart_of_one(self):
         first, second, third = self.nodes
         self.start(3)

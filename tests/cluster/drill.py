@@ -273,6 +273,36 @@ def rolling_restart(field, load, hold):
         load.run(hold / 4)
 
 
+@drill("rolling restart, clients go to the next node", (1, 2, 3), keeps_order=False)
+def rolling_restart_elsewhere(field, load, hold):
+    for at, node in enumerate(field.nodes):
+        load.elsewhere = {node: field.nodes[(at + 1) % 3]}
+        load.during(node.stop)
+        load.run(1)
+        load.during(node.start)
+        if not load.during(lambda: field.whole(PATIENCE)):
+            raise RuntimeError(f"after the restart of {node.name}: {field.views()}")
+        load.elsewhere = {}
+        load.run(hold / 4)
+
+
+@drill("a node leaves with -k", (3,), keeps_order=False)
+def leave(field, load, hold):
+    first, _, node = field.nodes
+    load.elsewhere = {node: first}
+    code, text = load.during(
+        lambda: first.admin("cluster", "leave", f"node={node.name}", "-k"))
+    if code != 0:
+        raise RuntimeError(text)
+    load.run(hold)
+    load.during(node.stop)
+    load.during(node.start)
+    code, text = load.during(lambda: node.join(first))
+    if code != 0:
+        raise RuntimeError(text)
+    load.elsewhere = {}
+
+
 @drill("link between two nodes cut", (1, 2), links=True)
 def cut_link(field, load, hold):
     field.hub.cut(1, 2)

@@ -185,11 +185,14 @@ class Load:
             self.subscribers += [Subscriber(node, topics, 5, 2), Subscriber(node, topics, 4, 1)]
         self.clients = self.subscribers + self.publishers
         self.last = time.monotonic()
+        self.elsewhere = {}          # clients of this node connect to that one instead
 
     def step(self):
         """True when somebody heard something."""
         now = time.monotonic()
         for client in self.clients:
+            if not client.socket:
+                client.node = self.elsewhere.get(client.node, client.node)
             client.try_open(now)
             if client.socket and not client.connected and now > client.hello_at + HELLO_SECONDS:
                 client.drop(now)
