@@ -119,12 +119,17 @@ void Swarm::stop(std::size_t index, Now now) {
 }
 
 void Swarm::leave(std::size_t index, Now now) {
+  hosts_[index].node->command(now_at(index, now),
+                              [](core::ShardCore& core) { core.shard().on_leaving(true); });
+  settle(now);
   hosts_[index].is_leaving = true;
   tell_members(now, is_together_);
 }
 
 void Swarm::take_out(std::size_t index, Now now) {
   hosts_[index].has_left = true;
+  hosts_[index].node->command(now_at(index, now),
+                              [](core::ShardCore& core) { core.shard().on_leaving(false); });
   tell_members(now, is_together_);
 }
 

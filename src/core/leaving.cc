@@ -17,8 +17,6 @@ namespace vmq::core {
 
 namespace {
 
-// The other members hear that this one leaves before its clients come to them.
-constexpr Duration leave_delay = milliseconds(100);
 constexpr Duration leave_pause = seconds(1);
 
 // A client that is served, also one that another member has let in.
@@ -30,12 +28,30 @@ bool is_served(const Connection& conn) {
 
 }  // namespace
 
-bool Shard::is_leaving() const { return is_clustered_ && members_.is_self_leaving(); }
+bool Shard::is_leaving() const {
+  return is_clustered_ && (is_about_to_leave_ || members_.is_self_leaving());
+}
+
+// Before the others hear of it, or never mind. Whoever claims a session must be able to rely on
+// it that its client gets nothing here any more.
+void Shard::on_leaving(bool is_about_to) {
+  is_about_to_leave_ = is_about_to;
+  if (is_leaving()) send_all_away();
+}
+
+void Shard::send_all_away() {
+  for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
+    if (connections_[slot] != nullptr && is_served(*connections_[slot])) {
+      disconnect(slot, mqtt::ReasonCode::ServerMoved);
+    }
+  }
+}
 
 // The members have changed.
 void Shard::review_leaving() {
   if (!is_leaving() || std::exchange(has_leave_timer_, true)) return;
-  timers_.add(now_.instant + leave_delay, {TimerKind::Leave, 0, 0});
+  send_all_away();  // it may have been leaving when the process started
+  timers_.add(now_.instant + leave_pause, {TimerKind::Leave, 0, 0});
 }
 
 // Now and then until everything has gone. That a session has moved is told by its new owner
@@ -43,17 +59,11 @@ void Shard::review_leaving() {
 void Shard::go_on_leaving(const Timer& timer) {
   has_leave_timer_ = is_leaving();
   if (!has_leave_timer_) return;
-  for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
-    if (connections_[slot] != nullptr && is_served(*connections_[slot])) {
-      disconnect(slot, mqtt::ReasonCode::ServerMoved);
-    }
-  }
-  // The first time they have not been looked at by anybody yet.
-  if (timer.incarnation > 0 && registering_.empty()) {
+  if (registering_.empty()) {
     registered_end_ = 0;
     register_sessions();
   }
-  timers_.add(now_.instant + leave_pause, {TimerKind::Leave, 0, timer.incarnation + 1});
+  timers_.add(now_.instant + leave_pause, timer);
 }
 
 LeaveStatus Shard::leave_status() const {

@@ -239,6 +239,10 @@ void Shard::on_verdict(AskId ask, Verdict verdict) {
 void Shard::complete_connect(std::uint32_t slot, const mqtt::ConnectView& connect,
                              std::string_view auth_user) {
   Connection& conn = *connections_[slot];
+  if (is_leaving()) {
+    refuse_connect(slot, ReasonCode::ServerUnavailable, true, "this node leaves the cluster");
+    return;
+  }
   if (!may_register_now(*this)) {
     refuse_connect(slot, ReasonCode::ServerUnavailable, true, "the cluster has no majority here");
     return;

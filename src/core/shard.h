@@ -587,6 +587,8 @@ class Shard {
   // --- handing over all that is here (leaving.cc) ---
   bool is_leaving() const;
   void review_leaving();
+  void on_leaving(bool is_about_to);
+  void send_all_away();
   void go_on_leaving(const Timer& timer);
   LeaveStatus leave_status() const;
   void on_shutdown();
@@ -746,6 +748,7 @@ class Shard {
   std::uint64_t evacuation_round_ = 0;
   std::uint64_t evacuation_debt_ = 0;  // millionths of clients
   std::uint32_t evacuation_at_ = 0;    // the next place to look at
+  bool is_about_to_leave_ = false;
   bool has_leave_timer_ = false;
   bool is_stopping_ = false;
   bool store_congested_ = false;

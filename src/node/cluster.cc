@@ -476,8 +476,14 @@ Cluster::Done Cluster::announce_leave() {
                                 "no other member is there that could take over the sessions of "
                                 "this node; nothing was changed"});
   }
+  // A client that gets something here while another member has its session gets it twice.
+  if (!node_.prepare_to_leave(true)) {
+    static_cast<void>(node_.prepare_to_leave(false));
+    return failure(ClusterError{"busy", "a shard of the node is busy: try again"});
+  }
   const auto how = run_->run(
       [](Membership& membership, Instant now) { membership.announce_leave(step_patience, now); });
+  // Whether it was announced is in the cluster; until that is known it may have been.
   if (!how) return failure(ClusterError{"not_announced", how.error()});
   return {};
 }
@@ -497,6 +503,7 @@ Cluster::Done Cluster::leave() {
   undo(std::move(run_));
   node_.note_lease(lease_for_ever);
   node_.set_members({});
+  static_cast<void>(node_.prepare_to_leave(false));  // it may join again
   log_.info("cluster_left");
   return {};
 }

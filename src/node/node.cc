@@ -325,6 +325,16 @@ void Node::evacuate(const std::optional<Evacuation>& evacuation) {
   }
 }
 
+bool Node::prepare_to_leave(bool is_about_to) {
+  const auto done = ask_shards<bool>(
+      [is_about_to](ShardThread& shard) {
+        shard.core().shard().on_leaving(is_about_to);
+        return true;
+      },
+      change_patience);
+  return std::all_of(done.begin(), done.end(), [](const auto& one) { return one.has_value(); });
+}
+
 std::optional<core::LeaveStatus> Node::leave_status() {
   const auto by_shard = ask_shards<core::LeaveStatus>(
       [](ShardThread& shard) { return shard.core().shard().leave_status(); }, change_patience);

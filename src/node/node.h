@@ -98,6 +98,9 @@ class Node {
   };
   void evacuate(const std::optional<Evacuation>& evacuation);
   bool is_evacuating() const { return values_.value(core::NodeValue::Evacuating) != 0; }
+  // Before this node leaves its cluster: it takes no clients and cuts those that are here. Told
+  // false: it does not leave, or has left. Returns false if a shard is too slow.
+  [[nodiscard]] bool prepare_to_leave(bool is_about_to);
   // What this node, which leaves its cluster, has still to hand over; nothing if a shard is too
   // slow.
   std::optional<core::LeaveStatus> leave_status();
