@@ -26,8 +26,9 @@ constexpr cluster::MemberNumber member_of_source(std::uint32_t source) {
 }
 
 // The cluster is told each time that a session has used so many packet identifiers; who claims it
-// begins behind those that may have been used since. All of them together are 65,535.
-inline constexpr std::uint64_t identifiers_told = 16'384;
+// begins behind those that may have been used since. All of them together are 65,535: eight members
+// can have had a session one after the other before they come round.
+inline constexpr std::uint64_t identifiers_told = 4'096;
 
 // Sessions that this shard has taken over from one member at one time. What is published up to
 // `joined` of a source comes through that member, what is published later without it.

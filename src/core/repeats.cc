@@ -57,14 +57,15 @@ void Shard::take_delivery(Session& session, const StreamBody& word) {
   }
 }
 
-// Whether an entry of the queue may have been sent under that identifier: then the client has
-// completed the earlier one.
+// Whether an entry of the queue at QoS 2 may have been sent under that identifier: then the client
+// has completed the earlier one.
 bool Shard::is_in_use(const Session& session, std::uint16_t packet_id) const {
   const session::OutboundQueue& queue = session.queue;
   for (std::size_t index = 0; index < queue.window().size(); ++index) {
-    const bool is_sent =
-        queue.window()[index].state != Delivery::Queued || may_be_sent(session, index);
-    if (is_sent && session::packet_id_of(queue.seq_at(index)) == packet_id) return true;
+    const session::QueueEntry& entry = queue.window()[index];
+    const bool is_sent = entry.state != Delivery::Queued || may_be_sent(session, index);
+    if (entry.qos == 2 && is_sent && session::packet_id_of(queue.seq_at(index)) == packet_id)
+      return true;
   }
   return false;
 }
@@ -126,7 +127,8 @@ bool Shard::pump_repeats(Session& session, std::uint32_t slot) {
   std::vector<Repeat>& repeats = session.roaming->repeats;
   for (std::size_t i = 0; i < repeats.size(); ++i) {
     Repeat& repeat = repeats[i];
-    if (repeat.is_sent) continue;
+    // One of the queue's at QoS 1 has that identifier for now.
+    if (repeat.is_sent || session.queue.find(repeat.packet_id)) continue;
     if (conn.outbox.is_blocked() || is_window_full(session, conn)) return false;
     const bool is_late = repeat.entry.state == Delivery::Sent &&
                          session::has_expired(repeat.entry.message->expires_at(), now_.wall);
