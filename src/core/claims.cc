@@ -199,11 +199,7 @@ void Shard::check_joined(Claim& claim) {
 }
 
 StreamBody Shard::word_to_earlier(const Session& session, ClientWord kind) const {
-  StreamBody word;
-  word.word = kind;
-  word.mountpoint = *session.mountpoint;
-  word.client_id = client_of(session.client_id);
-  word.birth = session.birth;
+  StreamBody word = word_to_owner(session, kind);
   word.epoch = session.roaming->epoch;
   return word;
 }
